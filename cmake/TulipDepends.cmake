@@ -1,0 +1,11 @@
+# Every library of ours, in one place. Each is used behind one file (docs/ARCHITECTURE.md, "One room per library").
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(CZMQ REQUIRED IMPORTED_TARGET libczmq libzmq)
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
+find_library(EV_LIBRARY ev REQUIRED)
+find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
+find_program(PROTOC_C protoc-c REQUIRED)

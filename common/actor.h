@@ -1,0 +1,60 @@
+/* actor: the skeleton every actor's main() hands over to, and the rt driver of its core.
+ *
+ * It owns arguments, config, signals, loop, sockets, database connection, leadership, heartbeats and the lifecycle
+ * INIT -> CONNECT -> [STANDBY] -> RECOVER -> READY -> DRAIN -> STOP (+ DEGRADED). An actor says what is special in one struct:
+ *
+ *   int main(int argc, char **argv) { return actor_main(&sequencer_spec, argc, argv); }
+ */
+#ifndef TB_ACTOR_H
+#define TB_ACTOR_H
+
+#include "bus.h"
+#include "config.h"
+#include "core.h"
+#include "db.h"
+#include "metrics.h"
+
+/* One kind of message a link takes. sender: the actor's name that may send it ("gateway"), NULL = any. */
+struct link_message {
+    Tb__MessageType type;
+    const char *sender;
+};
+
+struct actor_link {
+    struct bus_link_spec bus;            /* name, socket kind, direction, high-water mark */
+    bool leader_only;                    /* open only while we lead */
+    const struct link_message *accepts;  /* ends with type 0; NULL for links that only send */
+};
+
+/* One store procedure: one prepared statement, one transaction. */
+struct actor_proc {
+    const char *name;
+    const char *sql; /* with $1 … $n */
+    /* Effect: puts the argument struct into params. NULL: no parameters. */
+    void (*encode)(const void *args, struct db_params *params);
+    /* Effect: makes the result struct in arena from the rows. Gives NULL with err set when the rows are not as expected (a bug). */
+    void *(*decode)(const struct db_rows *rows, struct arena *arena, struct err *err);
+};
+
+struct actor_spec {
+    const char *name;   /* "sequencer" */
+    const char *leads;  /* the stream whose leadership it needs, NULL = every instance works */
+    const struct actor_link *links;
+    size_t link_count;
+    const struct actor_proc *procs;
+    size_t proc_count;
+    const struct metric_spec *metrics;
+    size_t metric_count;
+    const struct config_key *config_keys; /* beyond the common ones; ends with name NULL */
+    size_t state_size;                    /* zeroed before init */
+    /* Effect: sets up the core's state from config. Return: 0, or -1 with err set. */
+    int (*init)(void *state, const struct config *config, struct err *err);
+    void (*step)(void *state, const struct input *in, struct effects *fx);
+    void (*release)(void *state);
+    size_t step_arena_bytes; /* limit of one step's memory, 0 = 64 MiB */
+};
+
+/* Effect: runs the actor until SIGTERM/SIGINT or HALT. Return: the process's exit code (0 stopped, 1 failed, 2 wrong usage, 75 fenced). */
+int actor_main(const struct actor_spec *spec, int argc, char **argv);
+
+#endif
