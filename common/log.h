@@ -1,0 +1,22 @@
+/* log: JSON lines on standard error, one object a line: ts, level, actor, instance, message, and orderId, userId, traceId where known.
+ * Never raw bodies or headers. Threading: one thread. */
+#ifndef TB_LOG_H
+#define TB_LOG_H
+
+#include <stdint.h>
+
+#include "core.h"
+
+/* Effect: names this process in every line and drops lines below level. Texts are borrowed for the process's life. */
+void log_init(const char *actor, const char *instance, const char *region, enum log_level level);
+
+/* Effect: one line. order_seq 0, user_id NULL, trace_id NULL (16 bytes): absent. */
+void log_event(enum log_level level, uint64_t order_seq, const char *user_id, const uint8_t *trace_id, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+#define log_debug(...) log_event(LOG_DEBUG, 0, NULL, NULL, __VA_ARGS__)
+#define log_info(...) log_event(LOG_INFO, 0, NULL, NULL, __VA_ARGS__)
+#define log_warning(...) log_event(LOG_WARNING, 0, NULL, NULL, __VA_ARGS__)
+#define log_error(...) log_event(LOG_ERROR, 0, NULL, NULL, __VA_ARGS__)
+
+#endif
