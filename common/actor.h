@@ -14,6 +14,17 @@
 #include "db.h"
 #include "metrics.h"
 
+struct actor;
+
+/* For an attached part. Borrowed for the actor's life. */
+struct loop *actor_loop(struct actor *actor);
+const struct config *actor_config(struct actor *actor);
+struct metrics *actor_metrics(struct actor *actor);
+/* Return: the lifecycle state's name as in Heartbeat.state. */
+const char *actor_state_name(const struct actor *actor);
+/* Effect: runs the core on INPUT_EXTERNAL with this struct (borrowed for the call) and carries its effects out. */
+void actor_feed(struct actor *actor, const void *external);
+
 /* One kind of message a link takes. sender: the actor's name that may send it ("gateway"), NULL = any. */
 struct link_message {
     Tb__MessageType type;
@@ -51,6 +62,11 @@ struct actor_spec {
     int (*init)(void *state, const struct config *config, struct err *err);
     void (*step)(void *state, const struct input *in, struct effects *fx);
     void (*release)(void *state);
+    /* Optional: starts the actor's attached part (an HTTP server, a second connection) once config, loop and bus are there, and ends it. */
+    int (*attach)(void *state, struct actor *actor, struct err *err);
+    void (*detach)(void *state);
+    /* Carries out an EFFECT_EXTERNAL of the core. */
+    void (*external)(void *state, const struct effect *effect);
     size_t step_arena_bytes; /* limit of one step's memory, 0 = 64 MiB */
 };
 

@@ -39,6 +39,7 @@ enum input_kind {
     INPUT_TIMER,     /* a timer that the core set */
     INPUT_STORE,     /* the outcome of a store call */
     INPUT_STORE_LOST,/* the connection is gone; calls under way were answered with STORE_UNKNOWN before. START follows some time. */
+    INPUT_EXTERNAL,  /* from the actor's attached part (actor.h: attach), e.g. an HTTP request */
     INPUT_STOP,      /* drain: finish what is under way, accept nothing new; the driver ends the process soon after */
 };
 
@@ -70,6 +71,9 @@ struct input {
     enum store_status status;
     const void *result;       /* STORE_DONE: the procedure's result struct (the actor's store.h) */
     const char *error;        /* STORE_FAILED: text for logs and dead letters, never for clients */
+
+    /* INPUT_EXTERNAL */
+    const void *external; /* the actor's own struct */
 };
 
 enum {
@@ -87,6 +91,7 @@ enum effect_kind {
     EFFECT_GAUGE,     /* metric: gauge = value */
     EFFECT_OBSERVE,   /* metric: histogram observes value (microseconds) */
     EFFECT_LAG,       /* heartbeat's lag = value */
+    EFFECT_EXTERNAL,  /* for the actor's attached part, e.g. an HTTP answer; args: the actor's own struct */
     EFFECT_HALT,      /* we are fenced or broken: leave the process now, the supervisor starts a fresh one */
 };
 
@@ -136,6 +141,7 @@ void effects_lag(struct effects *fx, uint64_t records);
 void effects_count(struct effects *fx, unsigned metric, int64_t add);
 void effects_gauge(struct effects *fx, unsigned metric, int64_t value);
 void effects_observe(struct effects *fx, unsigned metric, int64_t value_us);
+void effects_external(struct effects *fx, const void *args);
 void effects_halt(struct effects *fx, const char *why);
 
 /* Effect: one log line; the driver adds time, actor and instance. order_seq 0, user_id NULL, trace_id NULL: absent. */
