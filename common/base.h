@@ -6,14 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TB_NODISCARD __attribute__((warn_unused_result))
+#define TB_NODISCARD     __attribute__((warn_unused_result))
 #define TB_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* A bug, not an event: prints where and what, then aborts. On in every build. */
 #define tb_assert(condition) ((condition) ? (void)0 : tb_assert_failed(#condition, __FILE__, __LINE__))
 _Noreturn void tb_assert_failed(const char *condition, const char *file, int line);
 
-/* malloc/calloc/realloc that abort when memory is out (a bounded process that cannot allocate is broken). Gives memory for free(). */
+/* malloc/calloc/realloc that abort when memory is out (a bounded process that cannot allocate is broken). Gives memory
+ * for free(). */
 void *tb_alloc_zero(size_t count, size_t size);
 void *tb_realloc(void *memory, size_t count, size_t size);
 char *tb_strdup(const char *text);

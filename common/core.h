@@ -1,11 +1,11 @@
 /* core: the contract between an actor's pure state machine and whatever drives it.
  *
- * A core is one function, step(state, input, effects). It makes no syscall, reads no clock, holds no SQL and touches no global;
- * everything it wants done it puts into `effects`. The rt driver (common/actor.c) runs it on libev, ZeroMQ and PostgreSQL; the
- * sim driver (tests/sim) runs it on an event heap, a lossy bus and a store in memory.
+ * A core is one function, step(state, input, effects). It makes no syscall, reads no clock, holds no SQL and touches no
+ * global; everything it wants done it puts into `effects`. The rt driver (common/actor.c) runs it on libev, ZeroMQ and
+ * PostgreSQL; the sim driver (tests/sim) runs it on an event heap, a lossy bus and a store in memory.
  *
- * Ownership: everything an input points to, and everything allocated from effects->arena, lives until step() returns and the
- * driver has carried the effects out; a core copies what it keeps. Threading: one thread.
+ * Ownership: everything an input points to, and everything allocated from effects->arena, lives until step() returns
+ * and the driver has carried the effects out; a core copies what it keeps. Threading: one thread.
  *
  *   static void step(void *state, const struct input *in, struct effects *fx) {
  *       switch (in->kind) {
@@ -32,15 +32,16 @@ struct peer {
 };
 
 enum input_kind {
-    INPUT_START = 1, /* we lead (or need no leadership) and the store is there: recover. May come again after the store was lost;
-                        the core then forgets what it held in memory and recovers anew. */
-    INPUT_MESSAGE,   /* one message from a link */
-    INPUT_FLUSH,     /* the burst is over: no further input waits right now. Batches are best sent here. */
-    INPUT_TIMER,     /* a timer that the core set */
-    INPUT_STORE,     /* the outcome of a store call */
-    INPUT_STORE_LOST,/* the connection is gone; calls under way were answered with STORE_UNKNOWN before. START follows some time. */
-    INPUT_EXTERNAL,  /* from the actor's attached part (actor.h: attach), e.g. an HTTP request */
-    INPUT_STOP,      /* drain: finish what is under way, accept nothing new; the driver ends the process soon after */
+    INPUT_START = 1,  /* we lead (or need no leadership) and the store is there: recover. May come again after the store
+                         was lost;  the core then forgets what it held in memory and recovers anew. */
+    INPUT_MESSAGE,    /* one message from a link */
+    INPUT_FLUSH,      /* the burst is over: no further input waits right now. Batches are best sent here. */
+    INPUT_TIMER,      /* a timer that the core set */
+    INPUT_STORE,      /* the outcome of a store call */
+    INPUT_STORE_LOST, /* the connection is gone; calls under way were answered with STORE_UNKNOWN before. START follows
+                         some time. */
+    INPUT_EXTERNAL,   /* from the actor's attached part (actor.h: attach), e.g. an HTTP request */
+    INPUT_STOP,       /* drain: finish what is under way, accept nothing new; the driver ends the process soon after */
 };
 
 /* Outcome of a store call. Each call is one transaction. */
@@ -56,21 +57,21 @@ struct input {
     int64_t now_us; /* wall clock, microseconds since the epoch, UTC; never goes back within one process */
 
     /* INPUT_MESSAGE */
-    unsigned link;                    /* index into the actor's link table */
-    const struct peer *from;          /* ROUTER links: whom to answer; else length 0 */
-    Tb__MessageType type;             /* what `message` is */
-    const ProtobufCMessage *message;  /* cast to the type's struct; checked against the link's table already */
-    Tb__Stream stream;                /* feeds and stage links */
-    uint64_t first_seq;               /* of the payload's first record */
+    unsigned link;                   /* index into the actor's link table */
+    const struct peer *from;         /* ROUTER links: whom to answer; else length 0 */
+    Tb__MessageType type;            /* what `message` is */
+    const ProtobufCMessage *message; /* cast to the type's struct; checked against the link's table already */
+    Tb__Stream stream;               /* feeds and stage links */
+    uint64_t first_seq;              /* of the payload's first record */
 
     /* INPUT_TIMER */
     unsigned timer; /* the core's own number, < CORE_TIMERS_MAX */
 
     /* INPUT_STORE */
-    unsigned proc;            /* index into the actor's store procedures */
+    unsigned proc; /* index into the actor's store procedures */
     enum store_status status;
-    const void *result;       /* STORE_DONE: the procedure's result struct (the actor's store.h) */
-    const char *error;        /* STORE_FAILED: text for logs and dead letters, never for clients */
+    const void *result; /* STORE_DONE: the procedure's result struct (the actor's store.h) */
+    const char *error;  /* STORE_FAILED: text for logs and dead letters, never for clients */
 
     /* INPUT_EXTERNAL */
     const void *external; /* the actor's own struct */
@@ -81,18 +82,19 @@ enum {
 };
 
 enum effect_kind {
-    EFFECT_SEND = 1,  /* message on a link; with `to` on ROUTER links. Lost when the peer is slow or gone (counted), never waits. */
+    EFFECT_SEND = 1,  /* message on a link; with `to` on ROUTER links. Lost when the peer is slow or gone (counted),
+                         never waits. */
     EFFECT_CALL,      /* store procedure; calls are carried out and answered in order */
     EFFECT_TIMER_SET, /* replaces an earlier setting of the same timer */
     EFFECT_TIMER_CLEAR,
-    EFFECT_READY,     /* recovered: lifecycle to READY */
+    EFFECT_READY, /* recovered: lifecycle to READY */
     EFFECT_LOG,
-    EFFECT_COUNT,     /* metric: counter += value */
-    EFFECT_GAUGE,     /* metric: gauge = value */
-    EFFECT_OBSERVE,   /* metric: histogram observes value (microseconds) */
-    EFFECT_LAG,       /* heartbeat's lag = value */
-    EFFECT_EXTERNAL,  /* for the actor's attached part, e.g. an HTTP answer; args: the actor's own struct */
-    EFFECT_HALT,      /* we are fenced or broken: leave the process now, the supervisor starts a fresh one */
+    EFFECT_COUNT,    /* metric: counter += value */
+    EFFECT_GAUGE,    /* metric: gauge = value */
+    EFFECT_OBSERVE,  /* metric: histogram observes value (microseconds) */
+    EFFECT_LAG,      /* heartbeat's lag = value */
+    EFFECT_EXTERNAL, /* for the actor's attached part, e.g. an HTTP answer; args: the actor's own struct */
+    EFFECT_HALT,     /* we are fenced or broken: leave the process now, the supervisor starts a fresh one */
 };
 
 enum log_level { LOG_DEBUG = 1, LOG_INFO, LOG_WARNING, LOG_ERROR };
@@ -106,11 +108,11 @@ struct effect {
     Tb__Stream stream;               /* EFFECT_SEND */
     uint64_t first_seq;              /* EFFECT_SEND */
     const void *args;                /* EFFECT_CALL: the procedure's argument struct */
-    int64_t value;                   /* TIMER_SET: due at, microseconds since the epoch; metrics: the value; LOG: enum log_level */
-    const char *text;                /* LOG, HALT */
-    uint64_t order_seq;              /* LOG: 0 = none */
-    const char *user_id;             /* LOG: NULL = none */
-    const uint8_t *trace_id;         /* LOG: 16 bytes or NULL */
+    int64_t value;       /* TIMER_SET: due at, microseconds since the epoch; metrics: the value; LOG: enum log_level */
+    const char *text;    /* LOG, HALT */
+    uint64_t order_seq;  /* LOG: 0 = none */
+    const char *user_id; /* LOG: NULL = none */
+    const uint8_t *trace_id; /* LOG: 16 bytes or NULL */
 };
 
 /* The effects of one step, in the order in which they are carried out. */
@@ -124,12 +126,13 @@ struct effects {
 /* Effect: empties fx for a new step whose memory comes from arena (borrowed until the next reset). */
 void effects_reset(struct effects *fx, struct arena *arena);
 
-/* Effect: asks to send message (borrowed until the step's effects are carried out) on a link. to: NULL except on ROUTER links.
- * stream 0 and first_seq 0 for messages that belong to no stream. */
-void effects_send(struct effects *fx, unsigned link, const struct peer *to, Tb__MessageType type, const ProtobufCMessage *message,
-                  Tb__Stream stream, uint64_t first_seq);
+/* Effect: asks to send message (borrowed until the step's effects are carried out) on a link. to: NULL except on ROUTER
+ * links. stream 0 and first_seq 0 for messages that belong to no stream. */
+void effects_send(struct effects *fx, unsigned link, const struct peer *to, Tb__MessageType type,
+                  const ProtobufCMessage *message, Tb__Stream stream, uint64_t first_seq);
 
-/* Effect: asks for a store procedure. args (borrowed): the procedure's argument struct from the actor's store.h, NULL where it has none. */
+/* Effect: asks for a store procedure. args (borrowed): the procedure's argument struct from the actor's store.h, NULL
+ * where it has none. */
 void effects_call(struct effects *fx, unsigned proc, const void *args);
 
 /* Effect: sets timer (< CORE_TIMERS_MAX) to come at due_us, microseconds since the epoch. */
@@ -145,7 +148,7 @@ void effects_external(struct effects *fx, const void *args);
 void effects_halt(struct effects *fx, const char *why);
 
 /* Effect: one log line; the driver adds time, actor and instance. order_seq 0, user_id NULL, trace_id NULL: absent. */
-void effects_log(struct effects *fx, enum log_level level, uint64_t order_seq, const char *user_id, const uint8_t *trace_id,
-                 const char *format, ...) __attribute__((format(printf, 6, 7)));
+void effects_log(struct effects *fx, enum log_level level, uint64_t order_seq, const char *user_id,
+                 const uint8_t *trace_id, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 #endif

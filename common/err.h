@@ -1,5 +1,6 @@
-/* err: a local failure as a value (the third of the five kinds of failure, docs/ARCHITECTURE.md). A function that can fail locally
- * returns -1 (or NULL) and fills the caller's struct err; it is logged once, where it is handled. Threading: none shared.
+/* err: a local failure as a value (the third of the five kinds of failure, docs/ARCHITECTURE.md). A function that can
+ * fail locally returns -1 (or NULL) and fills the caller's struct err; it is logged once, where it is handled.
+ * Threading: none shared.
  *
  *   struct err err = {0};
  *   if (db_connect(db, &err) < 0)

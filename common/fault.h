@@ -1,5 +1,6 @@
-/* fault: named points at which a test can make this process die or pause. TB_FAULT="sequencer.before_commit:kill:3" arms one: at its third
- * passage the process kills itself with SIGKILL ("pause:3:500" sleeps 500 ms instead). Compiled out with -DTB_FAULT_POINTS=OFF. */
+/* fault: named points at which a test can make this process die or pause. TB_FAULT="sequencer.before_commit:kill:3"
+ * arms one: at its third passage the process kills itself with SIGKILL ("pause:3:500" sleeps 500 ms instead). Compiled
+ * out with -DTB_FAULT_POINTS=OFF. */
 #ifndef TB_FAULT_H
 #define TB_FAULT_H
 

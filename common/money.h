@@ -1,5 +1,5 @@
-/* money: amounts in cents of one currency, as a type of its own so that a price cannot be mistaken for a count. Checked arithmetic:
- * each operation returns false when the result does not fit int64 cents, and then leaves *out alone. */
+/* money: amounts in cents of one currency, as a type of its own so that a price cannot be mistaken for a count. Checked
+ * arithmetic: each operation returns false when the result does not fit int64 cents, and then leaves *out alone. */
 #ifndef TB_MONEY_H
 #define TB_MONEY_H
 
@@ -35,13 +35,14 @@ const char *money_format(struct money amount, char text[static MONEY_TEXT_MAX]);
 
 enum money_parse_result {
     MONEY_OK,
-    MONEY_NOT_PLAIN,         /* not digits with an optional point and one or two decimals: sign, exponent, leading zero, empty, … */
+    MONEY_NOT_PLAIN, /* not digits with an optional point and one or two decimals: sign, exponent, leading zero, empty,
+                        … */
     MONEY_TOO_MANY_DECIMALS, /* more than two, whatever they are */
     MONEY_TOO_LARGE,         /* does not fit */
 };
 
-/* Effect: reads a price from its source text ("124.2", "124.20", "124"): digits, no sign, no exponent, no leading zeros ("0.5" is fine).
- * Its caller checks the range. Return: MONEY_OK, or what is wrong with *out left alone. */
+/* Effect: reads a price from its source text ("124.2", "124.20", "124"): digits, no sign, no exponent, no leading zeros
+ * ("0.5" is fine). Its caller checks the range. Return: MONEY_OK, or what is wrong with *out left alone. */
 enum money_parse_result money_parse_price(const char *text, size_t length, struct money *out);
 
 #endif
