@@ -8,7 +8,7 @@
 #ifndef TB_SEQUENCER_CORE_H
 #define TB_SEQUENCER_CORE_H
 
-#include "core.h"
+#include "../../common/core.h" /* not this file: its own name is core.h too */
 
 enum sequencer_link {
     SEQUENCER_COMMAND = 0, /* orders-command ROUTER: SUBMIT_ORDERS, CANCEL_ORDERS -> ORDER_RESULTS, CANCEL_RESULTS */

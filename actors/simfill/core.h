@@ -8,7 +8,7 @@
 #ifndef TB_SIMFILL_CORE_H
 #define TB_SIMFILL_CORE_H
 
-#include "core.h"
+#include "../../common/core.h" /* not this file: its own name is core.h too */
 
 enum simfill_link {
     SIMFILL_STAGE = 0, /* orders-stage PULL: ORDERS_APPENDED */
