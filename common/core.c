@@ -5,6 +5,11 @@
 
 #include "base.h"
 
+bool store_error_is_data(const char *error)
+{
+    return error && (strncmp(error, "22", 2) == 0 || strncmp(error, "23", 2) == 0 || strncmp(error, "P0", 2) == 0);
+}
+
 void effects_reset(struct effects *fx, struct arena *arena)
 {
     *fx = (struct effects){.arena = arena};

@@ -47,7 +47,8 @@ struct db_params {
 };
 
 typedef void db_state_handler(void *arg, enum db_state state, const char *reason);
-/* rows: DB_DONE only, borrowed until the handler returns. error: DB_FAILED, DB_UNKNOWN (for logs, never for clients). */
+/* rows: DB_DONE only, borrowed until the handler returns. error: DB_FAILED, DB_UNKNOWN (for logs, never for clients); with DB_FAILED it
+ * begins with the SQLSTATE: "23505: duplicate key …". */
 typedef void db_result_handler(void *arg, enum db_status status, const struct db_rows *rows, const char *error);
 
 /* Effect: starts connecting; the handler hears of each change. statements (borrowed for the db's life) are prepared at each connect.
