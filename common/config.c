@@ -134,6 +134,11 @@ static const char *config_check_money(const char *text, int64_t *value)
 /* Return: what is wrong with text as a value of key, NULL when nothing; then *integer holds it where it is a number. */
 static const char *config_check(const struct config_key *key, const char *text, int64_t *integer)
 {
+    bool textual = key->kind == CONFIG_TEXT || key->kind == CONFIG_SECRET;
+    if (!textual && !*text && !*key->fallback) { /* a number that may be unset */
+        *integer = 0;
+        return NULL;
+    }
     switch (key->kind) {
     case CONFIG_TEXT:
     case CONFIG_SECRET:
@@ -208,8 +213,8 @@ static void config_add_keys(struct config *config, const struct config_key *keys
         config->values = tb_realloc(config->values, config->count + 1, sizeof *config->values);
         struct config_value *value = &config->values[config->count++];
         *value = (struct config_value){.key = keys, .common = common, .text = tb_strdup(keys->fallback)};
-        if (keys->fallback[0]) /* "" = unset: numbers read as 0 */
-            tb_assert(config_check(keys, keys->fallback, &value->integer) == NULL);
+        bool unset = keys->fallback[0] == '\0';
+        tb_assert(unset || config_check(keys, keys->fallback, &value->integer) == NULL);
     }
 }
 
@@ -298,7 +303,7 @@ static int config_read_file(struct config *config, struct err *err)
     int result = reader.failed ? -1 : 0;
     if (result == 0 && ferror(file))
         result = err_set(err, "file %s: %s", config->file, strerror(EIO));
-    else if (result == 0 && line != 0)
+    else if (line != 0 && (!reader.failed || line < reader.line)) /* inih goes on after a bad line: name the first */
         result = err_set(err, "file %s line %d: neither [section] nor key = value", config->file, line);
     free(reader.seen);
     fclose(file);
