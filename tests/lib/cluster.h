@@ -1,0 +1,25 @@
+/* cluster: a whole TulipBroker of one's own for system and fault tests, started the way a user starts it: `./tulip up
+ * --detach --data … --port …`. Each has a data directory under /tmp, stopped and deleted by cluster_stop, which also
+ * runs the audit. Threading: one thread. */
+#ifndef TB_TEST_CLUSTER_H
+#define TB_TEST_CLUSTER_H
+
+struct cluster {
+    int port;
+    char data[64];
+};
+
+/* Effect: starts one with extra settings ("TB_SIMFILL_DELAY_MS=0 …", may be ""). Aborts the test with what the launcher
+ * said when it fails. */
+void cluster_start(struct cluster *cluster, const char *settings);
+
+/* Effect: runs `./tulip COMMAND --data …` and keeps what it prints for cluster_output. Return: its exit code. */
+int cluster_tulip(const struct cluster *cluster, const char *command);
+/* Return: what the last cluster_tulip printed. */
+const char *cluster_output(void);
+
+/* Effect: runs the audit, stops everything, deletes the data. Return: the audit's exit code (0 = every invariant
+ * holds). */
+int cluster_stop(struct cluster *cluster);
+
+#endif
