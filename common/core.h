@@ -123,8 +123,9 @@ struct effects {
     size_t capacity;
 };
 
-/* Return: whether STORE_FAILED was the data's fault (SQLSTATE class 22, 23 or P0: the same data will fail again). Everything else (disk full, timeout,
- * lock, out of memory) is the environment's: wait and send the same again. NULL: false. */
+/* Return: whether STORE_FAILED was the data's fault (SQLSTATE class 22, 23 or P0: the same data will fail again).
+ * Everything else (disk full, timeout, lock, out of memory) is the environment's: wait and send the same again. NULL:
+ * false. */
 bool store_error_is_data(const char *error);
 
 /* Effect: empties fx for a new step whose memory comes from arena (borrowed until the next reset). */

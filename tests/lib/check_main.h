@@ -7,6 +7,13 @@
 #include <check.h>
 #include <stdlib.h>
 
+/* An assertion for tight loops: Check notes each ck_assert that holds, which costs microseconds. */
+#define check_quick(condition)                                                                                         \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            ck_abort_msg("%s", #condition);                                                                            \
+    } while (0)
+
 #define CHECK_MAIN(name, ...)                                                                                          \
     int main(void)                                                                                                     \
     {                                                                                                                  \

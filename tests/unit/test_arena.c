@@ -19,10 +19,10 @@ START_TEST(memory_is_zeroed_aligned_and_apart)
         unsigned char *memory = arena_alloc(&arena, size);
         ck_assert_uint_eq((uintptr_t)memory % _Alignof(max_align_t), 0);
         for (size_t i = 0; i < size; i++)
-            ck_assert_uint_eq(memory[i], 0);
+            check_quick(memory[i] == 0);
         memset(memory, 0xaa, size);
         for (size_t i = 0; i < before_size; i++)
-            ck_assert_uint_eq(before[i], 0xaa);
+            check_quick(before[i] == 0xaa);
         before = memory;
         before_size = size;
     }

@@ -85,10 +85,30 @@ START_TEST(the_list_grows)
         for (int64_t i = 0; i < 1500; i++)
             effects_count(&fx, (unsigned)i, i + round);
         for (int64_t i = 0; i < 1500; i++) {
-            ck_assert_uint_eq(fx.items[i].index, (unsigned)i);
-            ck_assert_int_eq(fx.items[i].value, i + round);
+            check_quick(fx.items[i].index == (unsigned)i);
+            check_quick(fx.items[i].value == i + round);
         }
     }
+}
+END_TEST
+
+START_TEST(only_the_datas_own_faults_are_poison)
+{
+    static const struct {
+        const char *error;
+        bool data;
+    } table[] = {{"22003: numeric value out of range", true},
+                 {"23505: duplicate key", true},
+                 {"P0001: raised", true},
+                 {"53100: disk full", false},
+                 {"57014: canceled", false},
+                 {"40P01: deadlock", false},
+                 {"55P03: lock", false},
+                 {"", false},
+                 {"2", false},
+                 {NULL, false}};
+    for (size_t i = 0; i < TB_ARRAY_SIZE(table); i++)
+        ck_assert_msg(store_error_is_data(table[i].error) == table[i].data, "%zu", i);
 }
 END_TEST
 
@@ -109,4 +129,5 @@ END_TEST
 
 CHECK_MAIN("core", tcase_add_checked_fixture(cases, set_up, tear_down);
            tcase_add_test(cases, effects_keep_their_order_and_content); tcase_add_test(cases, the_list_grows);
+           tcase_add_test(cases, only_the_datas_own_faults_are_poison);
            tcase_add_test(cases, a_timer_beyond_the_last_aborts);)

@@ -149,22 +149,22 @@ START_TEST(every_record_is_handled_once_in_order)
             size_t count = (size_t)random_below(committed - first + 2);
             switch (follow_offer(&f, first, count, &skip)) {
             case FOLLOW_TAKE:
-                ck_assert(!fetching);
-                ck_assert_uint_lt(skip, count);
-                ck_assert_uint_eq(first + skip, handled + 1);
+                check_quick(!fetching);
+                check_quick(skip < count);
+                check_quick(first + skip == handled + 1);
                 handled = first + count - 1;
                 break;
             case FOLLOW_DROP:
-                ck_assert(fetching || first + count <= handled + 1);
+                check_quick(fetching || first + count <= handled + 1);
                 break;
             case FOLLOW_GAP:
-                ck_assert(!fetching);
-                ck_assert_uint_gt(first, handled + 1);
+                check_quick(!fetching);
+                check_quick(first > handled + 1);
                 wants_fetch = true;
                 break;
             }
         } else if (choice == 3 && (wants_fetch || calm || random_below(10) == 0)) {
-            ck_assert_int_eq(follow_fetch(&f), !fetching);
+            check_quick(follow_fetch(&f) == !fetching);
             fetch_sees = fetching ? fetch_sees : committed;
             fetching = true;
             wants_fetch = false;
@@ -176,12 +176,12 @@ START_TEST(every_record_is_handled_once_in_order)
                 uint64_t count = fetch_sees - handled < 6 ? fetch_sees - handled : 6;
                 handled += count;
                 wants_fetch = follow_fetched(&f, (size_t)count, 6);
-                ck_assert(wants_fetch || follow_lag(&f) == 0 || count == 0);
+                check_quick(wants_fetch || follow_lag(&f) == 0 || count == 0);
             }
         }
-        ck_assert_uint_eq(f.next, handled + 1);
-        ck_assert_uint_le(f.seen_max, committed);
-        ck_assert_uint_eq(follow_lag(&f), f.seen_max - handled);
+        check_quick(f.next == handled + 1);
+        check_quick(f.seen_max <= committed);
+        check_quick(follow_lag(&f) == f.seen_max - handled);
     }
     for (int more = 0; more < 2000 && handled < committed; more++) { /* the poll goes on */
         if (fetching || follow_fetch(&f)) {
@@ -191,8 +191,8 @@ START_TEST(every_record_is_handled_once_in_order)
             (void)follow_fetched(&f, (size_t)count, 6);
         }
     }
-    ck_assert_uint_eq(handled, committed);
-    ck_assert_uint_eq(follow_lag(&f), 0);
+    check_quick(handled == committed);
+    check_quick(follow_lag(&f) == 0);
 }
 END_TEST
 
