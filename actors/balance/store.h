@@ -1,9 +1,9 @@
-/* balance/store: the closed catalogue of store procedures that the balance core may ask for, as typed arguments and results. Each
- * is one SQL function (sql/0004_balance) and one transaction. The rt driver maps them in store.c; the simulator implements the same
- * structs on tables in memory.
+/* balance/store: the closed catalogue of store procedures that the balance core may ask for, as typed arguments and
+ * results. Each is one SQL function (sql/0004_balance) and one transaction. The rt driver maps them in store.c; the
+ * simulator implements the same structs on tables in memory.
  *
- * Fence: every procedure that writes checks (epoch, next_seq) on the head of 'balances' and is STORE_REFUSED when it does not hold.
- * seq numbers given out are next_seq, next_seq + 1, … in the order in which a result lists them.
+ * Fence: every procedure that writes checks (epoch, next_seq) on the head of 'balances' and is STORE_REFUSED when it
+ * does not hold. seq numbers given out are next_seq, next_seq + 1, … in the order in which a result lists them.
  * Ownership: arguments are borrowed until the call was carried out; results live in the step's arena. */
 #ifndef TB_BALANCE_STORE_H
 #define TB_BALANCE_STORE_H
@@ -15,11 +15,11 @@
 #include "money.h"
 
 enum {
-    BALANCE_USER_SIZE = 48,      /* a user id and its end */
-    BALANCE_READ_LIMIT = 1024,   /* rows of one READ_OUTBOX */
-    BALANCE_BATCH_MAX = 1024,    /* adjustments of one APPLY */
-    BALANCE_OPEN_LIMIT = 256,    /* ops events of one OPEN */
-    BALANCE_RETRIES_LIMIT = 64,  /* rows of one READ_RETRIES */
+    BALANCE_USER_SIZE = 48,     /* a user id and its end */
+    BALANCE_READ_LIMIT = 1024,  /* rows of one READ_OUTBOX */
+    BALANCE_BATCH_MAX = 1024,   /* adjustments of one APPLY */
+    BALANCE_OPEN_LIMIT = 256,   /* ops events of one OPEN */
+    BALANCE_RETRIES_LIMIT = 64, /* rows of one READ_RETRIES */
 };
 
 enum balance_proc {
@@ -87,8 +87,9 @@ struct balance_retry_rows {
     const struct balance_retry *rows;
 };
 
-/* OPEN: reads ops events after the cursor 'ops' (at most limit), opens the account of each PersonaCreated with one OPENING_BALANCE
- * movement (two legs under one seq; none when the account was opened before), moves the cursor. Nothing new: nothing is written. */
+/* OPEN: reads ops events after the cursor 'ops' (at most limit), opens the account of each PersonaCreated with one
+ * OPENING_BALANCE movement (two legs under one seq; none when the account was opened before), moves the cursor. Nothing
+ * new: nothing is written. */
 struct balance_open_args {
     const char *region;
     uint64_t epoch;
@@ -111,9 +112,10 @@ struct balance_opened {
     const struct balance_opening *rows;
 };
 
-/* APPLY: settles outbox rows first … first + count - 1 (all of them or none): per row two ledger legs under one seq, the accounts'
- * balances, the cursor from first - 1 to first + count - 1 (REFUSED when it is not there). FAILED when any row cannot be applied:
- * poison, overflow, an entry that exists. An account that was not opened yet is made with 0: its opening entry comes later. */
+/* APPLY: settles outbox rows first … first + count - 1 (all of them or none): per row two ledger legs under one seq,
+ * the accounts' balances, the cursor from first - 1 to first + count - 1 (REFUSED when it is not there). FAILED when
+ * any row cannot be applied: poison, overflow, an entry that exists. An account that was not opened yet is made with 0:
+ * its opening entry comes later. */
 struct balance_apply_args {
     const char *region;
     uint64_t epoch;
@@ -131,8 +133,9 @@ struct balance_applied {
     const struct balance_applied_row *rows;
 };
 
-/* FAIL: records that an adjustment failed once more: dead_letters row, BalanceAdjustmentFailed event (seq next_seq) and, when dead,
- * DeadLettered (next_seq + 1). attempts 1: a new dead letter, and the cursor moves from outbox_seq - 1 past it. */
+/* FAIL: records that an adjustment failed once more: dead_letters row, BalanceAdjustmentFailed event (seq next_seq)
+ * and, when dead, DeadLettered (next_seq + 1). attempts 1: a new dead letter, and the cursor moves from outbox_seq - 1
+ * past it. */
 struct balance_fail_args {
     const char *region;
     uint64_t epoch;
@@ -152,9 +155,9 @@ struct balance_failed {
     char user_id[BALANCE_USER_SIZE];
 };
 
-/* RESOLVE: brings one dead letter to an end. APPLIED by RETRY: BalanceUpdated (next_seq). By REDRIVE: DeadLetterRedriven (next_seq)
- * and BalanceUpdated (next_seq + 1), audited. By DISCARD: DeadLetterDiscarded (next_seq), audited. Any other outcome: nothing is
- * written. RETRY of a poisoned adjustment FAILs, REDRIVE applies it. */
+/* RESOLVE: brings one dead letter to an end. APPLIED by RETRY: BalanceUpdated (next_seq). By REDRIVE:
+ * DeadLetterRedriven (next_seq) and BalanceUpdated (next_seq + 1), audited. By DISCARD: DeadLetterDiscarded (next_seq),
+ * audited. Any other outcome: nothing is written. RETRY of a poisoned adjustment FAILs, REDRIVE applies it. */
 enum balance_how { BALANCE_HOW_RETRY = 1, BALANCE_HOW_REDRIVE = 2, BALANCE_HOW_DISCARD = 3 };
 enum balance_outcome {
     BALANCE_OUTCOME_NOT_FOUND = 0, /* no such dead letter */
@@ -175,7 +178,7 @@ struct balance_resolved {
     enum balance_outcome outcome;
     bool was_dead; /* APPLIED: it was in state 2 */
     uint32_t attempts;
-    struct money resulting;  /* APPLIED by RETRY or REDRIVE */
+    struct money resulting; /* APPLIED by RETRY or REDRIVE */
     uint64_t version;
     struct balance_adjustment adjustment; /* APPLIED */
 };

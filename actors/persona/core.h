@@ -1,6 +1,6 @@
-/* persona/core: the pure state machine of the registry. One command after the other: checked here, decided by the store in one
- * transaction, answered after its commit, then announced on ops-feed.
- * Bounded: PERSONA_COMMANDS_MAX commands wait; beyond that BACKPRESSURE.
+/* persona/core: the pure state machine of the registry. One command after the other: checked here, decided by the store
+ * in one transaction, answered after its commit, then announced on ops-feed. Bounded: PERSONA_COMMANDS_MAX commands
+ * wait; beyond that BACKPRESSURE.
  *
  *   struct persona_core core = {0};
  *   persona_core_init(&core, "nl-1");
@@ -9,7 +9,7 @@
 #ifndef TB_PERSONA_CORE_H
 #define TB_PERSONA_CORE_H
 
-#include "core.h"
+#include "../../common/core.h" /* not this file: its own name is core.h too */
 #include "store.h"
 #include "text.h"
 
@@ -43,7 +43,7 @@ enum persona_phase { PERSONA_DOWN = 0, PERSONA_LIVE, PERSONA_STOPPING };
 struct persona_core {
     char region[PERSONA_REGION_SIZE];
     enum persona_phase phase;
-    bool under_way; /* the command at the head is with the store */
+    bool under_way;                   /* the command at the head is with the store */
     struct persona_command *commands; /* ring of PERSONA_COMMANDS_MAX */
     size_t head, count;
 };

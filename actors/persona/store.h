@@ -1,9 +1,9 @@
 /* persona/store: the closed catalogue of store procedures that the persona core may ask for. Each is one SQL function
  * (sql/0005_persona) and one transaction: the personas row and the event on the ops stream that announces it.
  *
- * No epoch: personas are guarded by row locks and the primary key, the ops stream by its head's row lock (ops_append). The leadership
- * lock only keeps two instances from sharing the bus links.
- * Ownership: arguments are borrowed until the call was carried out; results live in the step's arena. */
+ * No epoch: personas are guarded by row locks and the primary key, the ops stream by its head's row lock (ops_append).
+ * The leadership lock only keeps two instances from sharing the bus links. Ownership: arguments are borrowed until the
+ * call was carried out; results live in the step's arena. */
 #ifndef TB_PERSONA_STORE_H
 #define TB_PERSONA_STORE_H
 
@@ -29,7 +29,8 @@ struct persona_create_args {
     int64_t now_us;
 };
 
-/* UPDATE: display_name and bio where not NULL. NOT_FOUND when absent or deleted. Nothing differs: no event, ops_seq 0. */
+/* UPDATE: display_name and bio where not NULL. NOT_FOUND when absent or deleted. Nothing differs: no event, ops_seq 0.
+ */
 struct persona_update_args {
     const char *region;
     const char *user_id;
