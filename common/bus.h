@@ -1,7 +1,14 @@
 /* bus: messages between actors over ZeroMQ (the only file that includes it). Fast transport and wake-up, never storage: a message may be
  * lost, and a send never waits. Endpoints come from the topology: a link named "orders-feed" is bound and connected at
  * ipc://<run_dir>/orders-feed, unless the topology file says otherwise ([link.orders-feed] bind = …, connect = …, …).
- * Every socket option that matters is set explicitly (docs/decisions). Threading: one thread; one bus per process. */
+ * Every socket option that matters is set explicitly (docs/decisions). A frame is one Envelope; ROUTER sockets see the routing id
+ * before it. Threading: one thread; one bus per process (tests may have several on one loop); no fork without exec after bus_new.
+ *
+ * Leader takeover: who binds an ipc endpoint gets it, whoever had it before; connected clients stay with the old one until that dies
+ * or stops answering ZeroMQ's heartbeats (2 s), then reconnect to the path. Closing a link leaves the socket file: a later unlink
+ * would hit a successor's. Over tcp each instance has its own endpoint and clients connect to all.
+ *
+ * Telemetry: a link spec named "telemetry" {.kind = BUS_SUB, .binds = false} is connected to everybody's heartbeats (topology.h). */
 #ifndef TB_BUS_H
 #define TB_BUS_H
 
@@ -68,5 +75,9 @@ struct bus_counts {
     uint64_t sent, received, dropped, malformed;
 };
 struct bus_counts bus_link_counts(const struct bus_link *link);
+
+/* Effect: starts anew. Return: the most messages that one turn of the loop found waiting on this link since the last call: ZeroMQ
+ * tells no queue's depth, this is what can be seen of it. */
+uint64_t bus_link_take_peak(struct bus_link *link);
 
 #endif

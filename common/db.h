@@ -20,7 +20,9 @@
 enum db_state { DB_CONNECTING = 1, DB_UP, DB_DOWN };
 enum db_status { DB_DONE = 1, DB_FENCED, DB_FAILED, DB_UNKNOWN };
 
-/* DB_FENCED: the statement raised SQLSTATE 'TB001' (a fence did not hold). */
+/* DB_DONE: committed. DB_FENCED: the statement raised SQLSTATE 'TB001' (a fence did not hold); nothing happened. DB_FAILED: it raised
+ * another error that is about the data; nothing happened. DB_UNKNOWN: the connection broke, or was given up because no answer came or
+ * the error was about the surroundings (disk full, shutdown, deadlock, timeout, …): committed, not committed, or committed later. */
 #define DB_SQLSTATE_FENCED "TB001"
 
 struct db_statement {
@@ -56,6 +58,8 @@ typedef void db_result_handler(void *arg, enum db_status status, const struct db
 struct db *db_new(struct loop *loop, const struct db_options *options, const struct db_statement *statements, size_t statement_count,
                   db_state_handler *on_state, void *arg, struct err *err);
 void db_free(struct db **db);
+/* Return: whether a connection string names a user. */
+bool db_url_has_user(const char *url);
 enum db_state db_current_state(const struct db *db);
 
 /* Effect: queues a call (bounded, DB_CALLS_MAX); the handler hears its outcome, always, and exactly once. Return: false when the connection is not up
@@ -63,6 +67,10 @@ enum db_state db_current_state(const struct db *db);
 bool db_call(struct db *db, size_t statement, const struct db_params *params, db_result_handler *handler, void *arg);
 /* Effect: sends what db_call queued since the last flush (db also does this itself before the loop sleeps). */
 void db_flush(struct db *db);
+/* Effect: asks for the session's advisory lock on a name (the connection holds it until it ends). The handler gets one row with one bool.
+ * Return: as db_call. There is no call that waits for it: its snapshot would keep the server from pruning the rows that the holder
+ * updates with every batch, so a standby asks again every now and then. */
+bool db_try_lock(struct db *db, const char *name, db_result_handler *handler, void *arg);
 size_t db_calls_under_way(const struct db *db);
 enum { DB_CALLS_MAX = 1024 };
 

@@ -36,6 +36,10 @@ void loop_timer_free(struct loop_timer **timer);
 struct loop_prepare *loop_prepare_new(struct loop *loop, loop_timer_handler *handler, void *arg);
 void loop_prepare_free(struct loop_prepare **prepare);
 
+/* Return: libev's loop, for zwatch.c. */
+struct ev_loop;
+struct ev_loop *loop_ev(struct loop *loop);
+
 /* SIGTERM and SIGINT call the handler instead of ending the process. SIGPIPE is ignored. */
 void loop_on_stop_signal(struct loop *loop, loop_timer_handler *handler, void *arg);
 

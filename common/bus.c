@@ -1,0 +1,471 @@
+#include "bus.h"
+
+#include <czmq.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base.h"
+#include "codec.h"
+#include "ids.h"
+#include "log.h"
+#include "topology.h"
+#include "zwatch.h"
+
+enum {
+    HIGH_WATER_DEFAULT = 1000,
+    BURST_DEFAULT = 256,
+    FRAME_MAX_DEFAULT = 4 * 1024 * 1024,
+    ARENA_MAX_BYTES = 64 * 1024 * 1024, /* what one message may become when unpacked */
+    LINGER_REPLIES_MS = 1000,           /* ROUTER: whoever asked should hear the answer; feeds and stages are refilled from the log */
+    RECONNECT_FIRST_MS = 20,
+    RECONNECT_MAX_IPC_MS = 100, /* a failed connect to a unix socket costs next to nothing, and a takeover is to be seen soon */
+    RECONNECT_MAX_TCP_MS = 500,
+    HANDSHAKE_MS = 2000,
+    HEARTBEAT_MS = 500, /* a stopped peer (SIGSTOP, a dead host) is dropped after HEARTBEAT_DEAD_MS, over unix sockets too */
+    HEARTBEAT_DEAD_MS = 2000,
+    BACKLOG = 128,
+    NAME_MAX_LENGTH = 64,
+};
+
+struct bus_link {
+    struct bus *bus;
+    struct bus_link *next;
+    char name[NAME_MAX_LENGTH];
+    enum bus_kind kind;
+    zsock_t *sock;
+    void *raw; /* the same socket for libzmq's own calls: no allocation per message */
+    struct zwatch_socket *watched;
+    bus_handler *handler;
+    void *arg;
+    struct bus_counts counts;
+    uint64_t turn; /* of the bus, when `burst` was begun */
+    uint64_t burst;
+    uint64_t burst_peak;
+};
+
+struct bus {
+    struct zwatch *watch;
+    struct topology *topology;
+    char *region;
+    char *sender;
+    uint64_t boot_id;
+    size_t frame_max_bytes;
+    struct arena arena; /* of the message being handled */
+    struct bus_link *links;
+    uint64_t turn;
+    bus_flush_handler *flush;
+    void *flush_arg;
+};
+
+static int users; /* buses alive: CZMQ's context is theirs together */
+
+static void on_flush(void *arg)
+{
+    struct bus *bus = arg;
+    bus->turn++;
+    if (bus->flush != NULL)
+        bus->flush(bus->flush_arg);
+}
+
+struct bus *bus_new(struct loop *loop, const struct bus_options *options, struct err *err)
+{
+    struct topology *topology = topology_load(options->run_dir, options->topology_file, err);
+    if (topology == NULL)
+        return NULL;
+    if (users++ == 0) {
+        zsys_handler_set(NULL); /* signals are the loop's; before the first socket */
+        zsys_init();
+        zsys_set_logident("tulip");
+        zsys_set_linger(0);
+    }
+    struct bus *bus = tb_alloc_zero(1, sizeof *bus);
+    bus->topology = topology;
+    bus->region = tb_strdup(options->region);
+    bus->sender = tb_strdup(options->sender);
+    bus->boot_id = options->boot_id;
+    bus->frame_max_bytes = options->frame_max_bytes > 0 ? options->frame_max_bytes : FRAME_MAX_DEFAULT;
+    bus->watch = zwatch_new(loop, options->burst_max > 0 ? options->burst_max : BURST_DEFAULT, on_flush, bus);
+    arena_init(&bus->arena, ARENA_MAX_BYTES);
+    return bus;
+}
+
+void bus_free(struct bus **bus)
+{
+    if (*bus == NULL)
+        return;
+    struct bus *b = *bus;
+    while (b->links != NULL) {
+        struct bus_link *link = b->links;
+        bus_close(&link);
+    }
+    zwatch_free(&b->watch);
+    topology_free(&b->topology);
+    arena_release(&b->arena);
+    free(b->region);
+    free(b->sender);
+    free(b);
+    *bus = NULL;
+    if (--users == 0)
+        zsys_shutdown(); /* waits for lingering replies */
+}
+
+void bus_on_flush(struct bus *bus, bus_flush_handler *handler, void *arg)
+{
+    bus->flush = handler;
+    bus->flush_arg = arg;
+}
+
+static bool message_waits(void *arg)
+{
+    struct bus_link *link = arg;
+    int events = 0;
+    size_t size = sizeof events;
+    /* Asked even of links that only send: this is also what lets ZeroMQ see that a peer came or went. */
+    return zmq_getsockopt(link->raw, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0 && link->handler != NULL;
+}
+
+static void refuse(struct bus_link *link, const char *why)
+{
+    link->counts.malformed++;
+    if ((link->counts.malformed & (link->counts.malformed - 1)) == 0) /* the 1st, 2nd, 4th, 8th … */
+        log_warning("link %s: message refused (%llu so far): %s", link->name, (unsigned long long)link->counts.malformed, why);
+}
+
+static void deliver(struct bus_link *link, const struct peer *from, zmq_msg_t *frame)
+{
+    struct bus *bus = link->bus;
+    struct err err = {0};
+    Tb__Envelope *envelope = NULL;
+    ProtobufCMessage *payload = NULL;
+    if (codec_unpack(zmq_msg_data(frame), zmq_msg_size(frame), &bus->arena, &envelope, &payload, &err) < 0) {
+        refuse(link, err.text);
+    } else if (strcmp(envelope->region, bus->region) != 0) {
+        refuse(link, "it is of another region");
+    } else {
+        link->counts.received++;
+        struct bus_message message = {.from = from, .envelope = envelope, .payload = payload};
+        link->handler(link->arg, &message); /* may close the link */
+    }
+    arena_reset(&bus->arena);
+}
+
+static void count_burst(struct bus_link *link)
+{
+    if (link->turn != link->bus->turn) {
+        link->turn = link->bus->turn;
+        link->burst = 0;
+    }
+    link->burst++;
+    if (link->burst > link->burst_peak)
+        link->burst_peak = link->burst;
+}
+
+/* Return: whether the frame is there. The rest of a message that is already coming is always there. */
+static bool receive_frame(struct bus_link *link, zmq_msg_t *frame)
+{
+    zmq_msg_init(frame);
+    if (zmq_msg_recv(frame, link->raw, ZMQ_DONTWAIT) >= 0)
+        return true;
+    zmq_msg_close(frame);
+    return false;
+}
+
+static void drop_rest(struct bus_link *link, zmq_msg_t *frame)
+{
+    bool more = zmq_msg_more(frame);
+    while (more) {
+        zmq_msg_t extra;
+        if (!receive_frame(link, &extra))
+            return;
+        more = zmq_msg_more(&extra);
+        zmq_msg_close(&extra);
+    }
+}
+
+/* Return: the sender's routing id, taken off the frame in front; length 0 on every other kind of link. */
+static struct peer peer_of(zmq_msg_t *frame)
+{
+    struct peer peer = {0};
+    size_t length = zmq_msg_size(frame);
+    if (length <= sizeof peer.bytes) {
+        peer.length = (uint8_t)length;
+        memcpy(peer.bytes, zmq_msg_data(frame), length);
+    }
+    return peer;
+}
+
+static bool take_message(void *arg)
+{
+    struct bus_link *link = arg;
+    zmq_msg_t frame;
+    struct peer from = {0};
+    if (!receive_frame(link, &frame))
+        return false;
+    count_burst(link);
+    if (link->kind == BUS_ROUTER) {
+        from = peer_of(&frame);
+        bool whole = zmq_msg_more(&frame) && from.length > 0;
+        zmq_msg_t body;
+        if (!whole || !receive_frame(link, &body)) {
+            drop_rest(link, &frame);
+            zmq_msg_close(&frame);
+            refuse(link, "it has no body or no usable routing id");
+            return true;
+        }
+        zmq_msg_close(&frame);
+        zmq_msg_init(&frame);
+        zmq_msg_move(&frame, &body);
+        zmq_msg_close(&body);
+    }
+    if (zmq_msg_more(&frame)) {
+        drop_rest(link, &frame);
+        refuse(link, "it has more than one frame");
+    } else {
+        deliver(link, &from, &frame);
+    }
+    zmq_msg_close(&frame);
+    return true;
+}
+
+static int zmq_kind(enum bus_kind kind)
+{
+    switch (kind) {
+    case BUS_ROUTER:
+        return ZMQ_ROUTER;
+    case BUS_DEALER:
+        return ZMQ_DEALER;
+    case BUS_PUSH:
+        return ZMQ_PUSH;
+    case BUS_PULL:
+        return ZMQ_PULL;
+    case BUS_PUB:
+        return ZMQ_PUB;
+    case BUS_SUB:
+        return ZMQ_SUB;
+    }
+    tb_assert(!"a kind of link");
+    return -1;
+}
+
+static void set_int(struct bus_link *link, int option, int value)
+{
+    int set = zmq_setsockopt(link->raw, option, &value, sizeof value);
+    tb_assert(set == 0);
+}
+
+/* Every option that matters, whatever the libraries' defaults are (docs/decisions). */
+static void set_options(struct bus_link *link, const struct bus_link_spec *spec)
+{
+    int high_water = spec->high_water > 0 ? spec->high_water : HIGH_WATER_DEFAULT;
+    int64_t frame_max = (int64_t)link->bus->frame_max_bytes;
+    set_int(link, ZMQ_LINGER, spec->kind == BUS_ROUTER ? LINGER_REPLIES_MS : 0);
+    set_int(link, ZMQ_SNDHWM, high_water);
+    set_int(link, ZMQ_RCVHWM, high_water);
+    tb_assert(zmq_setsockopt(link->raw, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) == 0);
+    set_int(link, ZMQ_RECONNECT_IVL, RECONNECT_FIRST_MS);
+    set_int(link, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
+    set_int(link, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
+    set_int(link, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_DEAD_MS);
+    set_int(link, ZMQ_HEARTBEAT_TTL, HEARTBEAT_DEAD_MS);
+    if (spec->kind == BUS_DEALER || spec->kind == BUS_PUSH)
+        set_int(link, ZMQ_IMMEDIATE, 1); /* nothing is queued for a peer that is not there */
+    if (spec->kind == BUS_ROUTER) {
+        set_int(link, ZMQ_ROUTER_MANDATORY, 1); /* an absent peer is an error, not a silent loss */
+        set_int(link, ZMQ_ROUTER_HANDOVER, 1);
+    }
+    if (spec->kind == BUS_SUB)
+        tb_assert(zmq_setsockopt(link->raw, ZMQ_SUBSCRIBE, "", 0) == 0);
+}
+
+/* A listening unix socket that takes the path over from whoever had it: made beside it and renamed onto it, so that clients find
+ * either the old leader or the new one, never nothing. Return: its descriptor, or -1 with err. */
+static int listen_at(const char *path, struct err *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    uint8_t random[3];
+    char hex[7];
+    ids_random(random, sizeof random);
+    ids_hex(random, sizeof random, hex);
+    const char *slash = strrchr(path, '/');
+    int folder = slash == NULL ? 0 : (int)(slash - path + 1);
+    int length = snprintf(address.sun_path, sizeof address.sun_path, "%.*s.%s", folder, path, hex);
+    if (length >= (int)sizeof address.sun_path)
+        return err_set(err, "socket path %s is too long: choose a shorter run directory", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return err_set(err, "socket: %s", strerror(errno));
+    bool bound = bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    if (!bound || listen(fd, BACKLOG) < 0 || rename(address.sun_path, path) < 0) {
+        err_set(err, "listen at %s: %s", path, strerror(errno));
+        if (bound)
+            unlink(address.sun_path);
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int bind_link(struct bus_link *link, const char *endpoint, struct err *err)
+{
+    if (strncmp(endpoint, "ipc://", 6) == 0) {
+        /* ZeroMQ would unlink the path before binding and again when closing; an old leader that stops cleanly would then delete its
+         * successor's socket. A descriptor of ours it leaves alone: the file stays until the next leader's rename. */
+        int fd = listen_at(endpoint + 6, err);
+        if (fd < 0)
+            return -1;
+        set_int(link, ZMQ_USE_FD, fd);
+        if (zmq_bind(link->raw, endpoint) < 0) {
+            close(fd);
+            return err_set(err, "bind %s: %s", endpoint, zmq_strerror(zmq_errno()));
+        }
+        return 0;
+    }
+    if (zmq_bind(link->raw, endpoint) < 0)
+        return err_set(err, "bind %s: %s", endpoint, zmq_strerror(zmq_errno()));
+    return 0;
+}
+
+static int connect_link(struct bus_link *link, const char *endpoint, struct err *err)
+{
+    set_int(link, ZMQ_RECONNECT_IVL_MAX, endpoint[0] == 'i' ? RECONNECT_MAX_IPC_MS : RECONNECT_MAX_TCP_MS);
+    if (zmq_connect(link->raw, endpoint) < 0)
+        return err_set(err, "connect %s: %s", endpoint, zmq_strerror(zmq_errno()));
+    return 0;
+}
+
+static int open_endpoints(struct bus_link *link, bool binds, const char *endpoints, struct err *err)
+{
+    char endpoint[TOPOLOGY_ENDPOINT_MAX];
+    int more;
+    while ((more = topology_next(&endpoints, endpoint, err)) == 1)
+        if ((binds ? bind_link(link, endpoint, err) : connect_link(link, endpoint, err)) < 0)
+            return -1;
+    return more;
+}
+
+static int socket_fd(struct bus_link *link)
+{
+    int fd = -1;
+    size_t size = sizeof fd;
+    int got = zmq_getsockopt(link->raw, ZMQ_FD, &fd, &size);
+    tb_assert(got == 0 && fd >= 0);
+    return fd;
+}
+
+struct bus_link *bus_open_at(struct bus *bus, const struct bus_link_spec *spec, const char *endpoints, bus_handler *handler, void *arg,
+                             struct err *err)
+{
+    struct bus_link *link = tb_alloc_zero(1, sizeof *link);
+    link->bus = bus;
+    link->kind = spec->kind;
+    link->handler = handler;
+    link->arg = arg;
+    tb_copy_text(link->name, sizeof link->name, spec->name);
+    link->sock = zsock_new(zmq_kind(spec->kind));
+    tb_assert(link->sock != NULL);
+    link->raw = zsock_resolve(link->sock);
+    set_options(link, spec);
+    link->watched = zwatch_add(bus->watch, socket_fd(link), message_waits, take_message, link);
+    link->next = bus->links;
+    bus->links = link;
+    if (open_endpoints(link, spec->binds, endpoints, err) < 0) {
+        char context[NAME_MAX_LENGTH + 8];
+        snprintf(context, sizeof context, "link %s", link->name);
+        err_wrap(err, context);
+        bus_close(&link);
+    }
+    return link;
+}
+
+struct bus_link *bus_open(struct bus *bus, const struct bus_link_spec *spec, bus_handler *handler, void *arg, struct err *err)
+{
+    const char *endpoints =
+        spec->binds ? topology_bind(bus->topology, spec->name, err) : topology_connect(bus->topology, spec->name, err);
+    if (endpoints == NULL)
+        return NULL;
+    return bus_open_at(bus, spec, endpoints, handler, arg, err);
+}
+
+void bus_close(struct bus_link **link)
+{
+    if (*link == NULL)
+        return;
+    struct bus_link **at = &(*link)->bus->links;
+    while (*at != *link)
+        at = &(*at)->next;
+    *at = (*link)->next;
+    zwatch_remove(&(*link)->watched);
+    zsock_destroy(&(*link)->sock);
+    free(*link);
+    *link = NULL;
+}
+
+/* Return: false when the frame was not taken; it is closed then. */
+static bool send_frame(struct bus_link *link, zmq_msg_t *frame, int flags)
+{
+    if (zmq_msg_send(frame, link->raw, flags | ZMQ_DONTWAIT) >= 0)
+        return true;
+    zmq_msg_close(frame);
+    return false;
+}
+
+static bool send_address(struct bus_link *link, const struct peer *to)
+{
+    tb_assert(to != NULL && to->length <= sizeof to->bytes);
+    if (to->length == 0)
+        return false;
+    zmq_msg_t frame;
+    if (zmq_msg_init_size(&frame, to->length) < 0)
+        return false;
+    memcpy(zmq_msg_data(&frame), to->bytes, to->length);
+    return send_frame(link, &frame, ZMQ_SNDMORE);
+}
+
+static bool send_body(struct bus_link *link, Tb__Envelope *envelope, const ProtobufCMessage *message)
+{
+    size_t size = codec_packed_size(envelope, message);
+    zmq_msg_t frame;
+    if (zmq_msg_init_size(&frame, size) < 0)
+        return false;
+    size_t packed = codec_pack(envelope, message, zmq_msg_data(&frame));
+    tb_assert(packed == size);
+    return send_frame(link, &frame, 0);
+}
+
+bool bus_send(struct bus_link *link, const struct peer *to, Tb__MessageType type, const ProtobufCMessage *message, Tb__Stream stream,
+              uint64_t first_seq)
+{
+    struct bus *bus = link->bus;
+    tb_assert(message->descriptor == codec_descriptor(type));
+    Tb__Envelope envelope = TB__ENVELOPE__INIT;
+    envelope.version = CODEC_VERSION;
+    envelope.type = type;
+    envelope.region = bus->region;
+    envelope.stream = stream;
+    envelope.first_seq = first_seq;
+    envelope.sender = bus->sender;
+    envelope.boot_id = bus->boot_id;
+    bool sent = (link->kind != BUS_ROUTER || send_address(link, to)) && send_body(link, &envelope, message);
+    if (sent)
+        link->counts.sent++;
+    else
+        link->counts.dropped++;
+    return sent;
+}
+
+struct bus_counts bus_link_counts(const struct bus_link *link)
+{
+    return link->counts;
+}
+
+uint64_t bus_link_take_peak(struct bus_link *link)
+{
+    uint64_t peak = link->burst_peak;
+    link->burst_peak = 0;
+    return peak;
+}

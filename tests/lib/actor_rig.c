@@ -1,0 +1,1 @@
+#include "actor_rig.h"
