@@ -19,8 +19,7 @@ enum sequencer_link {
 };
 
 enum sequencer_timer {
-    SEQUENCER_TIMER_BACKLOG = 0, /* read the backlog again while it is what we refuse for */
-    SEQUENCER_TIMER_RETRY,       /* recovery failed in the store: try again */
+    SEQUENCER_TIMER_RETRY = 0, /* recovery failed in the store: try again */
 };
 
 enum sequencer_metric {

@@ -129,8 +129,4 @@ enum {
 
 #define SEQUENCER_CANCEL_CLIENT "@cancel" /* client_id of kind 2 rows; clients cannot take a name with '@' */
 
-struct actor_proc;
-/* The table for the rt driver, SEQUENCER_PROC_COUNT long. */
-extern const struct actor_proc sequencer_procs[];
-
 #endif

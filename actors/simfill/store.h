@@ -120,8 +120,4 @@ enum {
 };
 #define SIMFILL_NEVER INT64_MAX
 
-struct actor_proc;
-/* The table for the rt driver, SIMFILL_PROC_COUNT long. */
-extern const struct actor_proc simfill_procs[];
-
 #endif

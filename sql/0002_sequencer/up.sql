@@ -102,7 +102,8 @@ $$;
 -- Return: per target refusal (proto Refusal: 0 none, 4 not found, 5 terminal) and cancel_seq where a request was appended now.
 CREATE FUNCTION sequencer_cancel(a_region text, a_epoch bigint, a_next bigint, a_at timestamptz, a_all_limit integer,
   a_orders bigint[], a_users text[], a_traces uuid[])
-RETURNS TABLE (entry integer, refusal smallint, terminal_type smallint, target_seq bigint, cancel_seq bigint, user_id text, trace_id uuid)
+RETURNS TABLE (entry integer, refusal smallint, terminal_type smallint, target_seq bigint, cancel_seq bigint, user_id text, trace_id uuid,
+  created_at timestamptz)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -117,12 +118,12 @@ BEGIN
       targets := ARRAY[a_orders[i]];
       PERFORM FROM orders o WHERE o.region = a_region AND o.seq = a_orders[i] AND o.kind = 1;
       IF NOT FOUND THEN
-        RETURN QUERY SELECT i - 1, 4::smallint, 0::smallint, a_orders[i], NULL::bigint, NULL::text, NULL::uuid;
+        RETURN QUERY SELECT i - 1, 4::smallint, 0::smallint, a_orders[i], NULL::bigint, NULL::text, NULL::uuid, NULL::timestamptz;
         CONTINUE;
       END IF;
       SELECT x.type INTO final FROM executions x WHERE x.region = a_region AND x.order_seq = a_orders[i] AND x.leg = 0;
       IF FOUND THEN
-        RETURN QUERY SELECT i - 1, 5::smallint, final, a_orders[i], NULL::bigint, NULL::text, NULL::uuid;
+        RETURN QUERY SELECT i - 1, 5::smallint, final, a_orders[i], NULL::bigint, NULL::text, NULL::uuid, NULL::timestamptz;
         CONTINUE;
       END IF;
     ELSE
@@ -135,7 +136,7 @@ BEGIN
         SELECT FROM orders c WHERE c.region = a_region AND c.client_id = '@cancel' AND c.idempotency_key = 'cancel:' || o.seq);
     GET DIAGNOSTICS added = ROW_COUNT;
     RETURN QUERY
-      SELECT i - 1, 0::smallint, 0::smallint, t, CASE WHEN c.seq >= upcoming THEN c.seq END, c.user_id, c.trace_id
+      SELECT i - 1, 0::smallint, 0::smallint, t, CASE WHEN c.seq >= upcoming THEN c.seq END, c.user_id, c.trace_id, c.created_at
       FROM unnest(targets) t
       JOIN orders c ON c.region = a_region AND c.client_id = '@cancel' AND c.idempotency_key = 'cancel:' || t ORDER BY t;
     upcoming := upcoming + added;
