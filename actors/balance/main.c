@@ -54,12 +54,11 @@ static void release(void *state)
     balance_core_release(state);
 }
 
-static const struct actor_spec spec = {
+static struct actor_spec spec = {
     .name = "balance",
     .leads = "balances",
     .links = links,
     .link_count = BALANCE_LINK_COUNT,
-    .procs = balance_procs,
     .proc_count = BALANCE_PROC_COUNT,
     .metrics = metrics,
     .metric_count = BALANCE_METRIC_COUNT,
@@ -72,5 +71,6 @@ static const struct actor_spec spec = {
 
 int main(int argc, char **argv)
 {
+    spec.procs = balance_store_procs();
     return actor_main(&spec, argc, argv);
 }

@@ -259,7 +259,7 @@ static void *decode_rebuild(const struct db_rows *rows, struct arena *arena, str
     return rebuilt;
 }
 
-const struct actor_proc balance_procs[BALANCE_PROC_COUNT] = {
+static const struct actor_proc procs[BALANCE_PROC_COUNT] = {
     [BALANCE_PROC_START] = {"balance_start", "SELECT * FROM balance_start($1)", encode_start, decode_start},
     [BALANCE_PROC_READ_OUTBOX] = {"balance_read_outbox",
                                   "SELECT seq, order_seq, delta_cents, price_cents, created_at, order_created_at, "
@@ -281,3 +281,8 @@ const struct actor_proc balance_procs[BALANCE_PROC_COUNT] = {
     [BALANCE_PROC_REBUILD] = {"balance_rebuild", "SELECT * FROM balance_rebuild($1, $2, $3, $4, $5, $6)",
                               encode_rebuild, decode_rebuild},
 };
+
+const struct actor_proc *balance_store_procs(void)
+{
+    return procs;
+}

@@ -198,7 +198,7 @@ struct balance_rebuilt {
 };
 
 struct actor_proc;
-/* BALANCE_PROC_COUNT procedures, indexed by enum balance_proc. */
-extern const struct actor_proc balance_procs[];
+/* Return: the BALANCE_PROC_COUNT procedures, indexed by enum balance_proc. */
+const struct actor_proc *balance_store_procs(void);
 
 #endif

@@ -28,12 +28,11 @@ static void release(void *state)
     persona_core_release(state);
 }
 
-static const struct actor_spec spec = {
+static struct actor_spec spec = {
     .name = "persona",
     .leads = "personas",
     .links = links,
     .link_count = PERSONA_LINK_COUNT,
-    .procs = persona_procs,
     .proc_count = PERSONA_PROC_COUNT,
     .metrics = metrics,
     .metric_count = PERSONA_METRIC_COUNT,
@@ -45,5 +44,6 @@ static const struct actor_spec spec = {
 
 int main(int argc, char **argv)
 {
+    spec.procs = persona_store_procs();
     return actor_main(&spec, argc, argv);
 }

@@ -61,7 +61,7 @@ static void *decode_changed(const struct db_rows *rows, struct arena *arena, str
     "(r_persona).avatar_url, (r_persona).seed, (r_persona).deleted, (r_persona).version, (r_persona).created_at, "     \
     "(r_persona).updated_at FROM "
 
-const struct actor_proc persona_procs[PERSONA_PROC_COUNT] = {
+static const struct actor_proc procs[PERSONA_PROC_COUNT] = {
     [PERSONA_PROC_CREATE] = {"persona_create", COLUMNS "persona_create($1, $2, $3, $4, $5, $6)", encode_create,
                              decode_changed},
     [PERSONA_PROC_UPDATE] = {"persona_update", COLUMNS "persona_update($1, $2, $3, $4, $5, $6)", encode_update,
@@ -70,3 +70,8 @@ const struct actor_proc persona_procs[PERSONA_PROC_COUNT] = {
     [PERSONA_PROC_RESTORE] = {"persona_restore", COLUMNS "persona_restore($1, $2, $3, $4)", encode_target,
                               decode_changed},
 };
+
+const struct actor_proc *persona_store_procs(void)
+{
+    return procs;
+}

@@ -72,7 +72,7 @@ struct persona_changed {
 };
 
 struct actor_proc;
-/* PERSONA_PROC_COUNT procedures, indexed by enum persona_proc. */
-extern const struct actor_proc persona_procs[];
+/* Return: the PERSONA_PROC_COUNT procedures, indexed by enum persona_proc. */
+const struct actor_proc *persona_store_procs(void);
 
 #endif
