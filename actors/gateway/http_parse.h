@@ -5,10 +5,14 @@
  * than chunked, more than HTTP_HEADERS_MAX headers or HTTP_HEAD_MAX bytes (431), targets that are not a path, bad
  * percent-encoding. Chunked bodies are decoded here.
  *
- *   struct http_parse parse; http_parse_init(&parse);
- *   size_t used = http_parse_feed(&parse, bytes, size);     // again with what follows until parse.state changes:
- *   HTTP_PARSE_HEAD: the head is complete; set parse.body_max, answer Expect, feed on · _DONE: all is there · _REFUSED:
- * parse.status, parse.reason http_parse_release(&parse); */
+ *   struct http_parse parse = {0};
+ *   size_t used = http_parse_feed(&parse, bytes, size); // again with what follows, until parse.state changes:
+ *
+ *   HTTP_PARSE_HEAD     the head is complete: set parse.body_max, answer Expect, feed on
+ *   HTTP_PARSE_DONE     all is there
+ *   HTTP_PARSE_REFUSED  parse.status and parse.reason say why
+ *
+ *   http_parse_reset(&parse); // for the next request; http_parse_release() at the end */
 #ifndef TB_GATEWAY_HTTP_PARSE_H
 #define TB_GATEWAY_HTTP_PARSE_H
 
@@ -49,32 +53,41 @@ struct http_parse {
     /* From HEAD on; texts lie in the parse's own memory. */
     enum http_verb verb;
     const char *method, *path, *query;
-    struct http_header *headers;
+    struct http_header headers[HTTP_HEADERS_MAX];
     size_t header_count;
     bool keep_alive;
     bool is_http_1_0;
     bool expects_continue;
     bool chunked;
     uint64_t content_length; /* not chunked */
-    size_t body_max;         /* the caller's, HTTP_BODY_MAX at first */
+    size_t body_max;         /* the caller's; HTTP_BODY_MAX when it says nothing */
     /* From DONE on. */
     char *body; /* body[body_length] is 0 */
     size_t body_length;
     /* Inside. */
-    char *memory; /* the head, then headers; malloc'd */
-    size_t memory_size, head_length, body_capacity;
-    unsigned char last_byte;
-    bool blank_line; /* the line being read is empty so far */
-    unsigned leading_lines;
-    int chunk_state;
+    char *head; /* as it came; names and values are cut out of it in place */
+    size_t head_length, head_capacity, body_capacity;
+    char last_byte;
+    unsigned leading_bytes; /* of empty lines before the request */
+    unsigned chunk_state;
+    unsigned chunk_digits;
     uint64_t chunk_left;
-    size_t chunk_overhead;
+    size_t chunk_extra; /* bytes of extensions and trailers so far */
 };
 
-void http_parse_init(struct http_parse *parse);
+/* Effect: ready for the next request; keeps buffers unless they are large. */
+void http_parse_reset(struct http_parse *parse);
 void http_parse_release(struct http_parse *parse);
 
-/* Effect: reads on. Return: bytes used; stops short at HEAD (feed the rest again), at DONE and at REFUSED. */
+/* Effect: reads on. Return: bytes used; stops short at HEAD (feed the rest again, even if it is empty), DONE and REFUSED. */
 size_t http_parse_feed(struct http_parse *parse, const char *bytes, size_t size);
+
+/* For http_parse.c: reads the body (http_body.c). */
+size_t http_body_feed(struct http_parse *parse, const char *bytes, size_t size);
+/* Effect: state REFUSED. */
+void http_parse_refuse(struct http_parse *parse, int status, const char *reason);
+
+/* Return: the first header's value, or NULL. Names compare without case. */
+const char *http_parse_header(const struct http_parse *parse, const char *name);
 
 #endif

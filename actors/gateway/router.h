@@ -35,6 +35,7 @@ enum { ROUTER_PARAMS_MAX = 4, ROUTER_ROUTES_MAX = 128, ROUTER_PARAM_BYTES_MAX = 
 struct router {
     const struct route *routes[ROUTER_ROUTES_MAX]; /* borrowed; those without params first */
     size_t count;
+    size_t literal_count; /* of them: without params */
 };
 
 /* What was found for a path. */
