@@ -13,7 +13,7 @@ CREATE INDEX balance_events_by_user ON balance_events (region, user_id, seq);
 
 -- ---------------------------------------------------------------------------------------------------------------- small helpers
 
-CREATE FUNCTION scan_budget() RETURNS bigint LANGUAGE sql IMMUTABLE RETURN 50000;
+CREATE FUNCTION scan_budget() RETURNS bigint LANGUAGE sql IMMUTABLE RETURN 20000;
 
 -- 12420 -> '124.20'
 CREATE FUNCTION money_text(cents numeric) RETURNS text LANGUAGE sql IMMUTABLE RETURN (cents * 0.01)::text;

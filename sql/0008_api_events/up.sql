@@ -298,3 +298,21 @@ CREATE FUNCTION api_alarms(a_region text, OUT status integer, OUT body text) LAN
            ',' ORDER BY a.since DESC, a.id), '') || ']}'
     FROM alarms a WHERE a.region = a_region AND a.active
 $$;
+
+-- The functions that pick keys walk an index in its order and stop when the page is full. A planner that knows the tables badly would
+-- rather fetch all of a user's history as a bitmap and sort it: forbid it that, whatever role calls.
+DO $$
+DECLARE
+  picker regprocedure;
+BEGIN
+  FOR picker IN
+    SELECT p.oid FROM pg_proc p
+     WHERE p.pronamespace = current_schema()::regnamespace
+       AND p.proname IN ('pending_cents', 'ledger_page', 'ledger_seq_at', 'balance_text', 'open_order_seqs', 'order_page', 'api_trades',
+                         'orders_event_seqs', 'executions_event_seqs', 'ledger_event_seqs', 'failure_event_seqs', 'ops_event_seqs',
+                         'api_market', 'api_dlq')
+  LOOP
+    EXECUTE format('ALTER FUNCTION %s SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off '
+                   'SET enable_mergejoin = off SET enable_material = off SET jit = off', picker);
+  END LOOP;
+END $$;
