@@ -25,10 +25,10 @@ struct json_in_field {
     size_t text_length;
 };
 
-enum { JSON_IN_FIELDS_MAX = 64, JSON_IN_DEPTH_MAX = 16 };
+enum { JSON_IN_DEPTH_MAX = 16 };
 
 struct json_in {
-    struct json_in_field fields[JSON_IN_FIELDS_MAX]; /* fields beyond are checked and then ignored */
+    struct json_in_field *fields; /* in the order of the text */
     size_t count;
 };
 
@@ -37,6 +37,9 @@ int json_in_parse(struct json_in *in, const char *bytes, size_t length, struct e
 
 /* Return: the field, NULL when absent or null. */
 const struct json_in_field *json_in_find(const struct json_in *in, const char *name);
+
+/* Return: how many code points valid UTF-8 has. */
+size_t json_in_characters(const char *text, size_t length);
 
 /* Return: a string field of characters_min … characters_max characters (code points) without control characters, ended
  * by 0; NULL when absent, or with an error added: absent though required, no string, empty (REQUIRED), too long. */
