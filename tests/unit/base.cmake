@@ -3,3 +3,6 @@ foreach(module base err arena money config log clock ids fault metrics follow co
   add_check_test(test_${module} LABEL unit
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_${module}.c ${CMAKE_SOURCE_DIR}/tests/lib/child.c LIBS PkgConfig::JANSSON)
 endforeach()
+
+# What tests and bench speak HTTP with is tested itself.
+add_check_test(test_http_client LABEL unit SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_http_client.c LIBS tulip_http_client)
