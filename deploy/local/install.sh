@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# install: the Debian packages the project needs. Only what is missing is asked for; with nothing missing apt is not touched.
+
+PACKAGES_UP=(gcc libc6-dev cmake ninja-build pkg-config libczmq-dev libprotobuf-c-dev protobuf-c-compiler libpq-dev libev-dev
+  libhttp-parser-dev libjansson-dev libinih-dev uthash-dev check s6 postgresql-15 curl jq procps)
+PACKAGES_TEST=(clang-tidy clang-format shellcheck git)
+
+package_is_there() {
+  local state
+  state=$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) && [[ $state == installed ]]
+}
+
+# install_missing PACKAGE…
+install_missing() {
+  local package missing=() become=() log
+  command -v dpkg-query >/dev/null || {
+    warn "this is no Debian: these have to be there already: $*"
+    return 0
+  }
+  for package in "$@"; do
+    package_is_there "$package" || missing+=("$package")
+  done
+  ((${#missing[@]} > 0)) || return 0
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 ]]; } ||
+      fail "packages are missing, and installing them takes root: ${missing[*]}" "As root: apt-get install -y --no-install-recommends ${missing[*]}"
+    become=(sudo)
+  fi
+  say "installing ${missing[*]}"
+  log=$(mktemp)
+  if ! install_with_apt "${missing[@]}" >"$log" 2>&1; then
+    tail -n 15 "$log" >&2
+    rm -f "$log"
+    fail "apt could not install: ${missing[*]}" "Try by hand: apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+  fi
+  rm -f "$log"
+}
+
+install_with_apt() {
+  local apt=(${become[@]+"${become[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120)
+  "${apt[@]}" update || return
+  if [[ " $* " == *" postgresql-15 "* ]]; then
+    # Debian's package starts a cluster of its own when it is installed. We make a private one, so it need not.
+    "${apt[@]}" install --no-install-recommends postgresql-common || return
+    ${become[@]+"${become[@]}"} sed -i 's/^#\?create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf || return
+  fi
+  "${apt[@]}" install --no-install-recommends "$@"
+}

@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# migrate: brings the schema up to date: sql/roles.sql, then every sql/NNNN_name/up.sql not applied yet, each in a transaction with its row in
+# schema_migrations, then the region, its seed personas and sql/grants.sql. One psql session under an advisory lock does it all, so two
+# launchers may try at once. What was applied never changes: a file whose checksum differs is refused.
+
+sql_literal() {
+  printf "'%s'" "${1//\'/\'\'}"
+}
+
+# The psql script of one migration.
+migrate_one() {
+  local folder=$1 name number checksum
+  name=$(basename "$folder")
+  number=$((10#${name%%_*}))
+  checksum=$(sha256sum <"$folder/up.sql")
+  checksum=${checksum%% *}
+  cat <<END
+SELECT count(*) > 0 AS applied, coalesce(bool_or(checksum <> '$checksum' OR name <> '$name'), false) AS changed FROM schema_migrations WHERE number = $number \\gset
+\\if :changed
+DO \$\$ BEGIN RAISE EXCEPTION 'migration $name was changed after it was applied: restore the file, and put the change into a new migration'; END \$\$;
+\\endif
+\\if :applied
+\\else
+BEGIN;
+\\i $(sql_literal "$folder/up.sql")
+INSERT INTO schema_migrations (number, name, checksum) VALUES ($number, '$name', '$checksum');
+COMMIT;
+\\echo 'applied migration $name'
+\\endif
+END
+}
+
+# The psql script of all of it.
+migrate_script() {
+  local region=$1 folder number last=0
+  cat <<END
+\\set ON_ERROR_STOP on
+\\set QUIET on
+\\set VERBOSITY terse
+\\pset format unaligned
+\\pset tuples_only on
+SET client_min_messages = warning;
+SET lock_timeout = '60s';
+SELECT pg_advisory_lock(1953067120, 1) \\gset
+BEGIN;
+\\i $(sql_literal "$TULIP_HOME/sql/roles.sql")
+COMMIT;
+SET ROLE tb_owner;
+CREATE TABLE IF NOT EXISTS schema_migrations (
+  number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
+);
+END
+  for folder in "$TULIP_HOME"/sql/[0-9][0-9][0-9][0-9]_*/; do
+    folder=${folder%/}
+    [[ -f $folder/up.sql ]] || continue
+    number=$(basename "$folder")
+    number=$((10#${number%%_*}))
+    ((number > last)) || fail "two migrations have the number $number" "Give one of them the next free number."
+    last=$number
+    migrate_one "$folder"
+  done
+  cat <<END
+SELECT count(*) > 0 AS newer FROM schema_migrations WHERE number > $last \\gset
+\\if :newer
+DO \$\$ BEGIN RAISE EXCEPTION 'the database has migrations that this TulipBroker does not know: it was used by a newer version'; END \$\$;
+\\endif
+BEGIN;
+SELECT region_create($(sql_literal "$region")) \\gset
+SELECT to_regprocedure('persona_seed(text)') IS NOT NULL AS seeds \\gset
+\\if :seeds
+SELECT persona_seed($(sql_literal "$region")) \\gset
+\\endif
+COMMIT;
+BEGIN;
+\\i $(sql_literal "$TULIP_HOME/sql/grants.sql")
+COMMIT;
+END
+}
+
+# migrate_run REGION
+migrate_run() {
+  local script role="" failed=0
+  script=$(migrate_script "$1")
+  postgres_is_private && role=$SERVICE_USER
+  psql_as "$role" -q -f - <<<"$script" || failed=$?
+  ((failed == 0)) || fail "the schema could not be brought up to date; nothing of the failed migration is left"
+}
+
+migrate_command() {
+  if postgres_is_private; then
+    postgres_answers || fail "the database in $DATA is not running" "./tulip up starts it, and migrates by itself."
+  fi
+  postgres_wait
+  migrate_run "${TB_REGION:-$(settings_get TB_REGION nl-1)}"
+  say "the schema is up to date"
+}

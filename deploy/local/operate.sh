@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# operate: kill, logs, bench.
+
+instance_must_run() {
+  service_user_prepare
+  [[ -e $DATA/layout ]] && supervisor_is_up || fail "nothing is running in $DATA" "Start it: ./tulip up --data $DATA"
+}
+
+# services_matching ACTOR[/INSTANCE|/leader]: the service names meant. Without an instance: all of that actor.
+services_matching() {
+  local actor=${1%%/*} instance="" name
+  [[ $1 != */* ]] || instance=${1#*/}
+  if [[ $instance == leader ]]; then
+    health_ask
+    instance=$(jq -r --arg name "$actor" '[.actors[]? | select(.name == $name and .state == "READY") | .instance][0] // ""' <<<"$HEALTH_BODY")
+    [[ -n $instance ]] || fail "no instance of $actor leads just now"
+  fi
+  for name in $(service_names); do
+    case $name in
+      "$actor" | "$actor-${instance:-${name##*-}}") printf '%s\n' "$name" ;;
+    esac
+  done
+}
+
+# services_named ACTOR…: the same, and an unknown name is an error.
+services_named() {
+  local found
+  found=$(services_matching "$1")
+  [[ -n $found ]] || fail "there is no $1 here" "There are: $(for name in $(service_names); do service_title "$name"; done | paste -sd' ')"
+  printf '%s\n' "$found"
+}
+
+kill_command() {
+  local name pid names target=${1-}
+  [[ -n $target ]] || wrong_usage "kill whom?"
+  kill -l "$OPT_SIGNAL" >/dev/null 2>&1 || wrong_usage "there is no signal $OPT_SIGNAL"
+  instance_must_run
+  names=$(services_named "$target")
+  if [[ $target != */* && $names == *$'\n'* ]]; then # several instances, none named: the one that does the work
+    names=$(services_named "$target/leader")
+  fi
+  for name in $names; do
+    pid=$(service_pid "$name") || fail "$(service_title "$name") has no process just now"
+    kill "-$OPT_SIGNAL" "$pid"
+    say "SIG$OPT_SIGNAL to $(service_title "$name") (process $pid)"
+  done
+}
+
+logs_command() {
+  local name files=() names
+  [[ -d $LOGS ]] || fail "there are no logs in $DATA"
+  if [[ -n ${1-} ]]; then names=$(services_named "$1"); else names=$(service_names); fi
+  for name in $names; do
+    [[ ! -e $LOGS/$name/current ]] || files+=("$LOGS/$name/current")
+  done
+  ((${#files[@]} > 0)) || fail "nothing was logged yet"
+  if [[ $OPT_FOLLOW == yes ]]; then exec tail -q -n 20 -F "${files[@]}"; fi
+  if ((${#files[@]} == 1)); then cat -- "${files[@]}"; else tail -n 20 -- "${files[@]}"; fi
+}
+
+bench_command() {
+  [[ -x $TULIP_HOME/tests/bench/run.sh ]] || fail "tests/bench/run.sh is not there"
+  exec "$TULIP_HOME/tests/bench/run.sh" --data "$DATA" --port "${OPT_PORT:-$(settings_get TB_PORT 8080)}" "$@"
+}

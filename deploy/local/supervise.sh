@@ -1,0 +1,149 @@
+# shellcheck shell=bash
+# supervise: s6 (docs/decisions/0001-supervisor-s6.md). DATA/service/NAME is what s6-supervise watches, NAME being postgres or ACTOR-INSTANCE;
+# each has a logger of its own that rotates into DATA/log/NAME. We touch only processes that this tree says are ours.
+
+# The services there are, in the order they start: the database, then the actors.
+service_names() {
+  local name instance
+  for name in postgres "${ACTORS[@]}"; do
+    for instance in "" -1 -2; do
+      [[ ! -d $SERVICES/$name$instance ]] || printf '%s\n' "$name$instance"
+    done
+  done
+}
+
+# service_write NAME COMMAND…: a service that starts stopped.
+service_write() {
+  local dir=$SERVICES/$1 name=$1
+  shift
+  as_service mkdir -p -- "$dir/log" "$LOGS/$name"
+  printf '#!/bin/sh\nexec 2>&1\nexec %s\n' "$(printf '%q ' "$@")" | put "$dir/run" 0700
+  printf '#!/bin/sh\nexec %q %q %q "$@"\n' "$TULIP_HOME/deploy/local/note-death" "$DATA" "$name" | put "$dir/finish" 0700
+  printf '#!/bin/sh\nexec s6-log -b n10 s10000000 %q\n' "$LOGS/$name" | put "$dir/log/run" 0700
+  as_service touch -- "$dir/down"
+}
+
+services_write() {
+  local actor
+  as_service rm -rf -- "$SERVICES"
+  as_service mkdir -p -- "$SERVICES"
+  as_service sh -c 'rm -f "$1"/run/*.restarts "$1"/run/*.death "$1"/run/stopping' rm "$DATA"
+  if postgres_is_private; then
+    service_write postgres "$TULIP_HOME/deploy/local/run-postgres" "$DATA" "$PG_BIN/postgres" "$CLUSTER"
+    printf 'SIGINT\n' | put "$SERVICES/postgres/down-signal" # fast shutdown: do not wait for clients to go
+  fi
+  for actor in "${ACTORS[@]}"; do
+    service_write "$actor-1" "$TULIP_HOME/deploy/local/run-actor" "$DATA" "$actor" 1 "$BIN"
+  done
+  [[ $OPT_STANDBY == yes ]] || return 0
+  for actor in "${STANDBY_ACTORS[@]}"; do
+    service_write "$actor-2" "$TULIP_HOME/deploy/local/run-actor" "$DATA" "$actor" 2 "$BIN"
+  done
+}
+
+supervisor_is_up() {
+  [[ -d $SERVICES ]] && as_service s6-svscanctl -a "$SERVICES" 2>/dev/null
+}
+
+supervisor_is_down() {
+  ! supervisor_is_up
+}
+
+# Whether any service still has its s6-supervise: true also when s6-svscan itself was killed.
+services_are_watched() {
+  local name
+  for name in $(service_names); do
+    ! as_service s6-svok "$SERVICES/$name" || return 0
+  done
+  return 1
+}
+
+services_are_unwatched() {
+  ! services_are_watched
+}
+
+services_are_all_watched() {
+  local name
+  for name in $(service_names); do
+    as_service s6-svok "$SERVICES/$name" || return 1
+  done
+}
+
+# Effect: starts s6-svscan in a session of its own, so that it outlives this terminal, with a clean environment.
+supervisor_start() {
+  local clean=(env -i "PATH=$PATH" LC_ALL=C.UTF-8 TZ=UTC HOME=/nonexistent) name
+  for name in ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
+    [[ -z ${!name-} ]] || clean+=("$name=${!name}")
+  done
+  as_service sh -c 'cd "$1" && shift && exec "$@"' start "$DATA" setsid "${clean[@]}" s6-svscan "$SERVICES" \
+    </dev/null >/dev/null 2>"$(as_service sh -c ': >>"$1"; echo "$1"' log "$LOGS/supervisor.log")" 9>&- &
+  disown
+  wait_for 10 services_are_all_watched || {
+    tail -n 5 "$LOGS/supervisor.log" >&2
+    fail "s6-svscan did not come up" "Its log is $LOGS/supervisor.log."
+  }
+}
+
+service_pid() {
+  local pid
+  pid=$(as_service s6-svstat -o pid "$SERVICES/$1" 2>/dev/null) && ((pid > 0)) && printf '%s\n' "$pid"
+}
+
+service_start() {
+  as_service s6-svc -u "$SERVICES/$1"
+}
+
+# service_stop SECONDS NAME…: asks them to end and waits; whoever has not ended by then is killed.
+service_stop() {
+  local seconds=$1 name
+  shift
+  for name in "$@"; do
+    as_service s6-svok "$SERVICES/$name" && as_service s6-svc -d "$SERVICES/$name" || true
+  done
+  for name in "$@"; do
+    as_service s6-svok "$SERVICES/$name" || continue
+    as_service s6-svwait -D -t $((seconds * 1000)) "$SERVICES/$name" 2>/dev/null && continue
+    warn "$name did not stop within $seconds s and was killed"
+    as_service s6-svc -k "$SERVICES/$name"
+    as_service s6-svwait -D -t 5000 "$SERVICES/$name" || true
+  done
+}
+
+# Effect: stops everything, those first that take work in, the database last. Nothing happens where nothing runs.
+supervisor_stop() {
+  as_service touch -- "$DATA/run/stopping" # see note-death
+  local name gateways=() others=()
+  for name in $(service_names); do
+    case $name in
+      gateway-*) gateways+=("$name") ;;
+      postgres) ;;
+      *) others+=("$name") ;;
+    esac
+  done
+  service_stop 10 ${gateways[@]+"${gateways[@]}"}
+  service_stop 10 ${others[@]+"${others[@]}"}
+  [[ ! -d $SERVICES/postgres ]] || service_stop 60 postgres
+  as_service s6-svscanctl -t "$SERVICES" 2>/dev/null || for name in $(service_names); do
+    # s6-svscan was killed: its supervisors go on without it and have to be told one by one.
+    as_service s6-svc -x "$SERVICES/$name" 2>/dev/null || true
+    as_service s6-svc -x "$SERVICES/$name/log" 2>/dev/null || true
+  done
+  wait_for 20 services_are_unwatched && wait_for 10 supervisor_is_down ||
+    fail "the supervisor in $SERVICES did not end" "Look with: ps -ef | grep s6-"
+}
+
+down_command() {
+  [[ -e $DATA/layout ]] || {
+    say "nothing is running in $DATA"
+    return 0
+  }
+  service_user_prepare
+  instance_lock
+  if supervisor_is_down && services_are_unwatched; then
+    say "nothing is running in $DATA"
+  else
+    supervisor_stop
+    say "stopped"
+  fi
+  instance_unlock
+}

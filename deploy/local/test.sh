@@ -1,0 +1,109 @@
+# shellcheck shell=bash
+# test: everything CI runs. lint, then a Debug build (sanitizers) for the quick labels and a Release build for those that go by the clock; a line
+# per label, the logs of failures, and at last "N passed, M failed", counting Check cases (a ctest test without cases counts as one).
+
+TEST_DEBUG_LABELS=(unit actor sim)
+TEST_RELEASE_LABELS=(system fault)
+TESTS_PASSED=0 TESTS_FAILED=0
+
+# test_command [LABEL…]
+test_command() {
+  local label labels=("$@") known=(lint "${TEST_DEBUG_LABELS[@]}" "${TEST_RELEASE_LABELS[@]}")
+  for label in ${labels[@]+"${labels[@]}"}; do
+    [[ " ${known[*]} " == *" $label "* ]] || wrong_usage "there is no test label $label (there are: ${known[*]})"
+  done
+  ((${#labels[@]} > 0)) || labels=("${known[@]}")
+  unset TB_BUILD_DIR
+  install_missing "${PACKAGES_UP[@]}" "${PACKAGES_TEST[@]}"
+  test_has lint && test_lint
+  test_has "${TEST_DEBUG_LABELS[@]}" && test_build Debug "$TULIP_HOME/build/debug" "${TEST_DEBUG_LABELS[@]}"
+  test_has "${TEST_RELEASE_LABELS[@]}" && test_build Release "$TULIP_HOME/build/release" "${TEST_RELEASE_LABELS[@]}"
+  say "$TESTS_PASSED passed, $TESTS_FAILED failed"
+  ((TESTS_FAILED == 0 && TESTS_PASSED > 0))
+}
+
+# Whether any of these labels is wanted.
+test_has() {
+  local label
+  for label in "$@"; do
+    [[ " ${labels[*]} " != *" $label "* ]] || return 0
+  done
+  return 1
+}
+
+# test_count LABEL PASSED FAILED SECONDS
+test_count() {
+  TESTS_PASSED=$((TESTS_PASSED + $2)) TESTS_FAILED=$((TESTS_FAILED + $3))
+  printf '%-8s %5d passed %4d failed %5d s\n' "$@"
+}
+
+test_lint() {
+  local begin=$SECONDS counts
+  "$TULIP_HOME/tests/lint/run" >"$TULIP_HOME/build/lint.log" 2>&1 || grep -v '^ok' "$TULIP_HOME/build/lint.log" || true
+  counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$TULIP_HOME/build/lint.log" | tail -n 1)
+  # shellcheck disable=SC2086 # two words on purpose
+  test_count lint ${counts:-0 1} $((SECONDS - begin))
+}
+
+# test_build TYPE DIR LABEL…: builds, and runs those of the labels that are wanted.
+test_build() {
+  local type=$1 dir=$2 label
+  shift 2
+  if ! (build_run "$dir" "$type"); then
+    TESTS_FAILED=$((TESTS_FAILED + 1))
+    return 0
+  fi
+  if [[ $type == Debug ]] && test_has lint; then test_tidy "$dir"; fi
+  for label in "$@"; do
+    ! test_has "$label" || test_label "$dir" "$label"
+  done
+}
+
+test_tidy() {
+  local begin=$SECONDS
+  if "$TULIP_HOME/tests/lint/tidy" "$1" >"$1/tidy.log" 2>&1; then
+    test_count tidy 1 0 $((SECONDS - begin))
+  else
+    grep -E 'warning:|error:' "$1/tidy.log" | sort -u | head -n 20
+    test_count tidy 0 1 $((SECONDS - begin))
+  fi
+}
+
+# test_label DIR LABEL: unit tests side by side, those with processes and clocks one after the other.
+test_label() {
+  local dir=$1 label=$2 log=$1/test-$2.log begin=$SECONDS jobs=1 passed failed
+  [[ $label != unit ]] || jobs=$(nproc)
+  (cd "$dir" && ctest -V --no-tests=error -L "^$label\$" -j "$jobs") >"$log" 2>&1 || true
+  read -r passed failed <<<"$(test_tally "$log")"
+  if ((passed + failed == 0)); then
+    warn "label $label ran no test: $log"
+    failed=1
+  fi
+  ((failed == 0)) || test_show_failures "$log"
+  test_count "$label" "$passed" "$failed" $((SECONDS - begin))
+}
+
+# Passed and failed of a ctest -V log. Lines of test N begin with "N: "; Check prints "P%: Checks: 12, Failures: 1, Errors: 0"; the end of test
+# N is said by "3/7 Test #N: name ...   Passed". A test that died in the middle has failed whatever its cases said.
+test_tally() {
+  awk '
+    match($0, /^[0-9]+: [0-9]+%: Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+/) {
+      split($0, part, /[:,] */); id = part[1]; cases[id] += part[4]; bad[id] += part[6] + part[8]
+    }
+    match($0, /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: /) {
+      line = $0; sub(/^[^#]*#/, "", line); id = line; sub(/:.*/, "", id)
+      ok = line ~ / Passed +[0-9.]+ sec/
+      if (ok) passed += cases[id] > 0 ? cases[id] : 1
+      else { f = bad[id] > 0 ? bad[id] : 1; failed += f; if (cases[id] > bad[id]) passed += cases[id] - f > 0 ? cases[id] - f : 0 }
+    }
+    END { print passed + 0, failed + 0 }' "$1"
+}
+
+test_show_failures() {
+  local id
+  sed -n 's/^ *[0-9]*\/[0-9]* Test *#\([0-9]*\): .*\*\*\*.*/\1/p' "$1" | while read -r id; do
+    grep -E "^ *[0-9]+/[0-9]+ Test +#$id:" "$1"
+    grep -E "^$id: " "$1" | grep -vE ':[PS]:|:P:' | tail -n 25 | cut -c 1-300
+  done
+  say "the whole log: $1"
+}
