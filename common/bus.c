@@ -21,12 +21,15 @@ enum {
     BURST_DEFAULT = 256,
     FRAME_MAX_DEFAULT = 4 * 1024 * 1024,
     ARENA_MAX_BYTES = 64 * 1024 * 1024, /* what one message may become when unpacked */
-    LINGER_REPLIES_MS = 1000,           /* ROUTER: whoever asked should hear the answer; feeds and stages are refilled from the log */
+    LINGER_REPLIES_MS =
+        1000, /* ROUTER: whoever asked should hear the answer; feeds and stages are refilled from the log */
     RECONNECT_FIRST_MS = 20,
-    RECONNECT_MAX_IPC_MS = 100, /* a failed connect to a unix socket costs next to nothing, and a takeover is to be seen soon */
+    RECONNECT_MAX_IPC_MS =
+        100, /* a failed connect to a unix socket costs next to nothing, and a takeover is to be seen soon */
     RECONNECT_MAX_TCP_MS = 500,
     HANDSHAKE_MS = 2000,
-    HEARTBEAT_MS = 500, /* a stopped peer (SIGSTOP, a dead host) is dropped after HEARTBEAT_DEAD_MS, over unix sockets too */
+    HEARTBEAT_MS =
+        500, /* a stopped peer (SIGSTOP, a dead host) is dropped after HEARTBEAT_DEAD_MS, over unix sockets too */
     HEARTBEAT_DEAD_MS = 2000,
     BACKLOG = 128,
     NAME_MAX_LENGTH = 64,
@@ -126,14 +129,16 @@ static bool message_waits(void *arg)
     int events = 0;
     size_t size = sizeof events;
     /* Asked even of links that only send: this is also what lets ZeroMQ see that a peer came or went. */
-    return zmq_getsockopt(link->raw, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0 && link->handler != NULL;
+    return zmq_getsockopt(link->raw, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0 &&
+           link->handler != NULL;
 }
 
 static void refuse(struct bus_link *link, const char *why)
 {
     link->counts.malformed++;
     if ((link->counts.malformed & (link->counts.malformed - 1)) == 0) /* the 1st, 2nd, 4th, 8th … */
-        log_warning("link %s: message refused (%llu so far): %s", link->name, (unsigned long long)link->counts.malformed, why);
+        log_warning("link %s: message refused (%llu so far): %s", link->name,
+                    (unsigned long long)link->counts.malformed, why);
 }
 
 static void deliver(struct bus_link *link, const struct peer *from, zmq_msg_t *frame)
@@ -282,8 +287,8 @@ static void set_options(struct bus_link *link, const struct bus_link_spec *spec)
         tb_assert(zmq_setsockopt(link->raw, ZMQ_SUBSCRIBE, "", 0) == 0);
 }
 
-/* A listening unix socket that takes the path over from whoever had it: made beside it and renamed onto it, so that clients find
- * either the old leader or the new one, never nothing. Return: its descriptor, or -1 with err. */
+/* A listening unix socket that takes the path over from whoever had it: made beside it and renamed onto it, so that
+ * clients find either the old leader or the new one, never nothing. Return: its descriptor, or -1 with err. */
 static int listen_at(const char *path, struct err *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -313,8 +318,9 @@ static int listen_at(const char *path, struct err *err)
 static int bind_link(struct bus_link *link, const char *endpoint, struct err *err)
 {
     if (strncmp(endpoint, "ipc://", 6) == 0) {
-        /* ZeroMQ would unlink the path before binding and again when closing; an old leader that stops cleanly would then delete its
-         * successor's socket. A descriptor of ours it leaves alone: the file stays until the next leader's rename. */
+        /* ZeroMQ would unlink the path before binding and again when closing; an old leader that stops cleanly would
+         * then delete its successor's socket. A descriptor of ours it leaves alone: the file stays until the next
+         * leader's rename. */
         int fd = listen_at(endpoint + 6, err);
         if (fd < 0)
             return -1;
@@ -357,8 +363,8 @@ static int socket_fd(struct bus_link *link)
     return fd;
 }
 
-struct bus_link *bus_open_at(struct bus *bus, const struct bus_link_spec *spec, const char *endpoints, bus_handler *handler, void *arg,
-                             struct err *err)
+struct bus_link *bus_open_at(struct bus *bus, const struct bus_link_spec *spec, const char *endpoints,
+                             bus_handler *handler, void *arg, struct err *err)
 {
     struct bus_link *link = tb_alloc_zero(1, sizeof *link);
     link->bus = bus;
@@ -382,7 +388,8 @@ struct bus_link *bus_open_at(struct bus *bus, const struct bus_link_spec *spec, 
     return link;
 }
 
-struct bus_link *bus_open(struct bus *bus, const struct bus_link_spec *spec, bus_handler *handler, void *arg, struct err *err)
+struct bus_link *bus_open(struct bus *bus, const struct bus_link_spec *spec, bus_handler *handler, void *arg,
+                          struct err *err)
 {
     const char *endpoints =
         spec->binds ? topology_bind(bus->topology, spec->name, err) : topology_connect(bus->topology, spec->name, err);
@@ -437,8 +444,8 @@ static bool send_body(struct bus_link *link, Tb__Envelope *envelope, const Proto
     return send_frame(link, &frame, 0);
 }
 
-bool bus_send(struct bus_link *link, const struct peer *to, Tb__MessageType type, const ProtobufCMessage *message, Tb__Stream stream,
-              uint64_t first_seq)
+bool bus_send(struct bus_link *link, const struct peer *to, Tb__MessageType type, const ProtobufCMessage *message,
+              Tb__Stream stream, uint64_t first_seq)
 {
     struct bus *bus = link->bus;
     tb_assert(message->descriptor == codec_descriptor(type));

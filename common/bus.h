@@ -1,14 +1,17 @@
-/* bus: messages between actors over ZeroMQ (the only file that includes it). Fast transport and wake-up, never storage: a message may be
- * lost, and a send never waits. Endpoints come from the topology: a link named "orders-feed" is bound and connected at
- * ipc://<run_dir>/orders-feed, unless the topology file says otherwise ([link.orders-feed] bind = …, connect = …, …).
- * Every socket option that matters is set explicitly (docs/decisions). A frame is one Envelope; ROUTER sockets see the routing id
- * before it. Threading: one thread; one bus per process (tests may have several on one loop); no fork without exec after bus_new.
+/* bus: messages between actors over ZeroMQ (the only file that includes it). Fast transport and wake-up, never storage:
+ * a message may be lost, and a send never waits. Endpoints come from the topology: a link named "orders-feed" is bound
+ * and connected at ipc://<run_dir>/orders-feed, unless the topology file says otherwise ([link.orders-feed] bind = …,
+ * connect = …, …). Every socket option that matters is set explicitly (docs/decisions). A frame is one Envelope; ROUTER
+ * sockets see the routing id before it. Threading: one thread; one bus per process (tests may have several on one
+ * loop); no fork without exec after bus_new.
  *
- * Leader takeover: who binds an ipc endpoint gets it, whoever had it before; connected clients stay with the old one until that dies
- * or stops answering ZeroMQ's heartbeats (2 s), then reconnect to the path. Closing a link leaves the socket file: a later unlink
- * would hit a successor's. Over tcp each instance has its own endpoint and clients connect to all.
+ * Leader takeover: who binds an ipc endpoint gets it, whoever had it before; connected clients stay with the old one
+ * until that dies or stops answering ZeroMQ's heartbeats (2 s), then reconnect to the path. Closing a link leaves the
+ * socket file: a later unlink would hit a successor's. Over tcp each instance has its own endpoint and clients connect
+ * to all.
  *
- * Telemetry: a link spec named "telemetry" {.kind = BUS_SUB, .binds = false} is connected to everybody's heartbeats (topology.h). */
+ * Telemetry: a link spec named "telemetry" {.kind = BUS_SUB, .binds = false} is connected to everybody's heartbeats
+ * (topology.h). */
 #ifndef TB_BUS_H
 #define TB_BUS_H
 
@@ -23,10 +26,10 @@
 enum bus_kind { BUS_ROUTER = 1, BUS_DEALER, BUS_PUSH, BUS_PULL, BUS_PUB, BUS_SUB };
 
 struct bus_link_spec {
-    const char *name;   /* names the endpoint in the topology: "orders-command" */
+    const char *name; /* names the endpoint in the topology: "orders-command" */
     enum bus_kind kind;
-    bool binds;         /* the server side */
-    int high_water;     /* messages per peer; 0 = 1000 */
+    bool binds;     /* the server side */
+    int high_water; /* messages per peer; 0 = 1000 */
 };
 
 struct bus;
@@ -48,10 +51,10 @@ struct bus_options {
     const char *run_dir;
     const char *topology_file; /* NULL or "" = all defaults */
     const char *region;
-    const char *sender;        /* "sequencer/1" */
+    const char *sender; /* "sequencer/1" */
     uint64_t boot_id;
-    size_t frame_max_bytes;    /* larger frames are refused before unpacking; 0 = 4 MiB */
-    size_t burst_max;          /* messages handled per loop turn (fairness); 0 = 256 */
+    size_t frame_max_bytes; /* larger frames are refused before unpacking; 0 = 4 MiB */
+    size_t burst_max;       /* messages handled per loop turn (fairness); 0 = 256 */
 };
 
 /* Gives a bus for bus_free, or NULL with err set. */
@@ -59,25 +62,27 @@ struct bus *bus_new(struct loop *loop, const struct bus_options *options, struct
 void bus_free(struct bus **bus);
 void bus_on_flush(struct bus *bus, bus_flush_handler *handler, void *arg);
 
-/* Effect: opens a link. handler NULL on links that only send. Gives a link for bus_close (or bus_free), or NULL with err set. */
-struct bus_link *bus_open(struct bus *bus, const struct bus_link_spec *spec, bus_handler *handler, void *arg, struct err *err);
+/* Effect: opens a link. handler NULL on links that only send. Gives a link for bus_close (or bus_free), or NULL with
+ * err set. */
+struct bus_link *bus_open(struct bus *bus, const struct bus_link_spec *spec, bus_handler *handler, void *arg,
+                          struct err *err);
 /* The same at explicit endpoints, comma separated (telemetry, tests). */
-struct bus_link *bus_open_at(struct bus *bus, const struct bus_link_spec *spec, const char *endpoints, bus_handler *handler, void *arg,
-                             struct err *err);
+struct bus_link *bus_open_at(struct bus *bus, const struct bus_link_spec *spec, const char *endpoints,
+                             bus_handler *handler, void *arg, struct err *err);
 void bus_close(struct bus_link **link);
 
-/* Effect: packs and sends without waiting; to: ROUTER links only. Return: false when it was dropped (no peer, peer gone, mark reached),
- * which is counted and harmless by rule 2. */
-bool bus_send(struct bus_link *link, const struct peer *to, Tb__MessageType type, const ProtobufCMessage *message, Tb__Stream stream,
-              uint64_t first_seq);
+/* Effect: packs and sends without waiting; to: ROUTER links only. Return: false when it was dropped (no peer, peer
+ * gone, mark reached), which is counted and harmless by rule 2. */
+bool bus_send(struct bus_link *link, const struct peer *to, Tb__MessageType type, const ProtobufCMessage *message,
+              Tb__Stream stream, uint64_t first_seq);
 
 struct bus_counts {
     uint64_t sent, received, dropped, malformed;
 };
 struct bus_counts bus_link_counts(const struct bus_link *link);
 
-/* Effect: starts anew. Return: the most messages that one turn of the loop found waiting on this link since the last call: ZeroMQ
- * tells no queue's depth, this is what can be seen of it. */
+/* Effect: starts anew. Return: the most messages that one turn of the loop found waiting on this link since the last
+ * call: ZeroMQ tells no queue's depth, this is what can be seen of it. */
 uint64_t bus_link_take_peak(struct bus_link *link);
 
 #endif

@@ -172,8 +172,8 @@ static bool is_utf8(const char *text)
             continue;
         }
         int more = *at >= 0xc2 && *at <= 0xdf ? 1 : (*at & 0xf0) == 0xe0 ? 2 : *at >= 0xf0 && *at <= 0xf4 ? 3 : 0;
-        if (more == 0 || (*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f) || (*at == 0xf0 && at[1] < 0x90) ||
-            (*at == 0xf4 && at[1] > 0x8f))
+        if (more == 0 || (*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f) ||
+            (*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] > 0x8f))
             return false;
         for (at++; more > 0; more--, at++)
             if ((*at & 0xc0) != 0x80)
@@ -185,8 +185,8 @@ static bool is_utf8(const char *text)
 static int check_message(const ProtobufCMessage *message, int depth, struct err *err);
 
 /* One value of a field at member. */
-static int check_value(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, const void *member, int depth,
-                       struct err *err)
+static int check_value(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, const void *member,
+                       int depth, struct err *err)
 {
     if (field->type == PROTOBUF_C_TYPE_STRING) {
         const char *text = *(char *const *)member;
@@ -204,15 +204,17 @@ static int check_value(const ProtobufCMessage *message, const ProtobufCFieldDesc
     return 0;
 }
 
-static int check_repeated(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, int depth, struct err *err)
+static int check_repeated(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, int depth,
+                          struct err *err)
 {
     const char *base = (const char *)message;
     size_t count = *(const size_t *)(const void *)(base + field->quantifier_offset);
     if (count > CODEC_RECORDS_MAX)
-        return err_set(err, "%s.%s has %zu entries, at most %d are taken", message->descriptor->name, field->name, count,
-                       CODEC_RECORDS_MAX);
+        return err_set(err, "%s.%s has %zu entries, at most %d are taken", message->descriptor->name, field->name,
+                       count, CODEC_RECORDS_MAX);
     size_t width = field->type == PROTOBUF_C_TYPE_ENUM ? sizeof(int) : sizeof(void *);
-    bool checked = field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_ENUM || field->type == PROTOBUF_C_TYPE_MESSAGE;
+    bool checked = field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_ENUM ||
+                   field->type == PROTOBUF_C_TYPE_MESSAGE;
     const char *values = *(char *const *)(const void *)(base + field->offset);
     for (size_t i = 0; checked && i < count; i++)
         if (check_value(message, field, values + i * width, depth, err) < 0)
@@ -248,8 +250,8 @@ static int check_envelope(const Tb__Envelope *envelope, struct err *err)
     return 0;
 }
 
-int codec_unpack(const uint8_t *bytes, size_t size, struct arena *arena, Tb__Envelope **envelope, ProtobufCMessage **payload,
-                 struct err *err)
+int codec_unpack(const uint8_t *bytes, size_t size, struct arena *arena, Tb__Envelope **envelope,
+                 ProtobufCMessage **payload, struct err *err)
 {
     ProtobufCAllocator allocator = {.alloc = take_memory, .free = leave_memory, .allocator_data = arena};
     if (check_field_count(bytes, size) < 0)
@@ -264,7 +266,8 @@ int codec_unpack(const uint8_t *bytes, size_t size, struct arena *arena, Tb__Env
         return err_set(err, "unknown message type %d", (int)outer->type);
     if (check_field_count(outer->payload.data, outer->payload.len) < 0)
         return err_set(err, "%s of more than %d records", descriptor->name, CODEC_RECORDS_MAX);
-    ProtobufCMessage *inner = protobuf_c_message_unpack(descriptor, &allocator, outer->payload.len, outer->payload.data);
+    ProtobufCMessage *inner =
+        protobuf_c_message_unpack(descriptor, &allocator, outer->payload.len, outer->payload.data);
     if (inner == NULL)
         return err_set(err, "%zu bytes are no %s, or more than may be taken", outer->payload.len, descriptor->name);
     if (check_message(inner, 0, err) < 0)

@@ -23,10 +23,10 @@ size_t codec_packed_size(const Tb__Envelope *envelope, const ProtobufCMessage *p
 /* Effect: packs both into out (codec_packed_size bytes), the payload straight into place. Return: bytes written. */
 size_t codec_pack(const Tb__Envelope *envelope, const ProtobufCMessage *payload, uint8_t *out);
 
-/* Effect: unpacks and validates (version, type, UTF-8 of strings, enum ranges, entries of repeated fields, nested messages too).
- * *envelope and *payload live in arena, whose limit bounds what hostile bytes can take.
- * Return: 0, or -1 with err naming what is wrong. */
-int codec_unpack(const uint8_t *bytes, size_t size, struct arena *arena, Tb__Envelope **envelope, ProtobufCMessage **payload,
-                 struct err *err);
+/* Effect: unpacks and validates (version, type, UTF-8 of strings, enum ranges, entries of repeated fields, nested
+ * messages too). *envelope and *payload live in arena, whose limit bounds what hostile bytes can take. Return: 0, or -1
+ * with err naming what is wrong. */
+int codec_unpack(const uint8_t *bytes, size_t size, struct arena *arena, Tb__Envelope **envelope,
+                 ProtobufCMessage **payload, struct err *err);
 
 #endif

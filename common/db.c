@@ -23,7 +23,8 @@ enum {
     PARAMS_MAX = 48,
 };
 
-/* DOWN (backoff) -> CONNECTING (PQconnectPoll) -> SETUP (settings checked, statements prepared) -> UP, and from anywhere back to DOWN. */
+/* DOWN (backoff) -> CONNECTING (PQconnectPoll) -> SETUP (settings checked, statements prepared) -> UP, and from
+ * anywhere back to DOWN. */
 enum phase { PHASE_DOWN, PHASE_CONNECTING, PHASE_SETUP, PHASE_UP };
 
 struct call {
@@ -43,7 +44,7 @@ struct db_rows {
 struct db {
     struct loop *loop;
     char *url, *application_name, *user;
-    char settings[512]; /* session settings, as an options string */
+    char settings[512];      /* session settings, as an options string */
     int64_t answer_limit_us; /* 0 = none */
     bool read_only;
     struct db_statement *statements; /* the caller's, and our own try_lock last */
@@ -95,7 +96,8 @@ static void on_notice(void *arg, const PGresult *result)
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (text == NULL)
         return;
-    if (strstr(text, "synchronous replication") != NULL) /* "canceling wait for …": committed here, but not acknowledged: in doubt */
+    if (strstr(text, "synchronous replication") !=
+        NULL) /* "canceling wait for …": committed here, but not acknowledged: in doubt */
         tb_copy_text(db->reason, sizeof db->reason, "the wait for synchronous replication was cancelled");
     log_debug("database says: %.200s", text);
 }
@@ -210,8 +212,10 @@ static void on_deadline(void *arg)
         drop_connection(db, "no connection within 5 s");
     else if (db->reason[0] != '\0')
         drop_connection(db, db->reason);
-    else if (db->under_way > 0 && db->answer_limit_us > 0 && clock_monotonic_us() - db->head_since_us > db->answer_limit_us)
-        drop_connection(db, "no answer within the statement timeout and 5 s"); /* never a cancel: it might hit a waiting COMMIT */
+    else if (db->under_way > 0 && db->answer_limit_us > 0 &&
+             clock_monotonic_us() - db->head_since_us > db->answer_limit_us)
+        drop_connection(
+            db, "no answer within the statement timeout and 5 s"); /* never a cancel: it might hit a waiting COMMIT */
 }
 
 static void flush_output(struct db *db)
@@ -231,11 +235,12 @@ static void begin_setup(struct db *db)
         drop_connection(db, "the server is older than PostgreSQL 15");
         return;
     }
-    bool sent = PQsetnonblocking(db->conn, 1) == 0 && PQenterPipelineMode(db->conn) == 1 &&
-                PQsendQueryParams(db->conn,
-                                  "SELECT name FROM (VALUES ('fsync'), ('full_page_writes'), ('synchronous_commit')) s(name) "
-                                  "WHERE current_setting(name) = 'off'",
-                                  0, NULL, NULL, NULL, NULL, 1) == 1;
+    bool sent =
+        PQsetnonblocking(db->conn, 1) == 0 && PQenterPipelineMode(db->conn) == 1 &&
+        PQsendQueryParams(db->conn,
+                          "SELECT name FROM (VALUES ('fsync'), ('full_page_writes'), ('synchronous_commit')) s(name) "
+                          "WHERE current_setting(name) = 'off'",
+                          0, NULL, NULL, NULL, NULL, 1) == 1;
     for (size_t i = 0; sent && i < db->statement_count; i++)
         sent = PQsendPrepare(db->conn, db->statements[i].name, db->statements[i].sql, 0, NULL) == 1 &&
                PQsendDescribePrepared(db->conn, db->statements[i].name) == 1;
@@ -288,15 +293,15 @@ static void end_setup(struct db *db)
 
 /* ---- results ---- */
 
-/* Whether an error says that the surroundings are broken (disk full, shutting down, deadlock, …) and not the data. Then nothing may
- * be concluded about the data: the connection is given up and the outcome is DB_UNKNOWN, which is always safe. */
-static bool is_surroundings(const struct db *db, const char *sqlstate)
+/* Whether an error says that this connection is of no more use: shutting down, broken, or connected to what is a
+ * standby now. */
+static bool is_fatal(const struct db *db, const char *sqlstate)
 {
-    static const char *const classes[] = {"08", "25", "40", "53", "55", "57", "58", "F0", "XX"};
-    if (db->read_only && (strncmp(sqlstate, "40", 2) == 0 || strcmp(sqlstate, "57014") == 0))
-        return false; /* one slow read is no reason to lose the others' */
+    static const char *const classes[] = {"08", "57P", "58", "F0", "XX"};
+    if (!db->read_only && strcmp(sqlstate, "25006") == 0)
+        return true;
     for (size_t i = 0; i < TB_ARRAY_SIZE(classes); i++)
-        if (strncmp(sqlstate, classes[i], 2) == 0)
+        if (strncmp(sqlstate, classes[i], strlen(classes[i])) == 0)
             return true;
     return false;
 }
@@ -305,17 +310,18 @@ static void take_error(struct db *db, const PGresult *result)
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    if (sqlstate == NULL || is_surroundings(db, sqlstate)) {
+    if (sqlstate == NULL || is_fatal(db, sqlstate)) {
         copy_line(db->reason, sizeof db->reason, text != NULL ? text : PQresultErrorMessage(result));
         return;
     }
     if (db->head_status != DB_DONE)
         return; /* the first error counts */
     db->head_status = strcmp(sqlstate, DB_SQLSTATE_FENCED) == 0 ? DB_FENCED : DB_FAILED;
-    snprintf(db->head_error, sizeof db->head_error, "%.200s (%s)", text != NULL ? text : "", sqlstate);
+    snprintf(db->head_error, sizeof db->head_error, "%.5s: %.240s", sqlstate, text != NULL ? text : "");
 }
 
-/* A result of the oldest call. It is passed on only at its sync: before that its transaction may still fail to commit. */
+/* A result of the oldest call. It is passed on only at its sync: before that its transaction may still fail to commit.
+ */
 static void take_result(struct db *db, PGresult *result)
 {
     ExecStatusType status = PQresultStatus(result);
@@ -378,7 +384,8 @@ static void take_one(struct db *db, PGresult *result)
 static void take_results(struct db *db)
 {
     int nulls = 0;
-    while (db->conn != NULL && nulls < 2 && (db->phase == PHASE_SETUP || db->reason[0] == '\0') && !PQisBusy(db->conn)) {
+    while (db->conn != NULL && nulls < 2 && (db->phase == PHASE_SETUP || db->reason[0] == '\0') &&
+           !PQisBusy(db->conn)) {
         PGresult *result = PQgetResult(db->conn);
         nulls = result == NULL ? nulls + 1 : 0;
         if (result != NULL)
@@ -435,26 +442,30 @@ static void check_types(const struct db *db, size_t statement, const struct db_p
 {
     const struct prepared *prepared = &db->prepared[statement];
     if (params->count != prepared->count)
-        log_error("statement %s takes %d parameters, not %d", db->statements[statement].name, prepared->count, params->count);
+        log_error("statement %s takes %d parameters, not %d", db->statements[statement].name, prepared->count,
+                  params->count);
     tb_assert(params->count == prepared->count);
     for (int i = 0; i < params->count; i++) {
         bool fits = db_type_fits(params->types[i], prepared->types[i]);
         if (!fits)
-            log_error("statement %s: parameter $%d is of type %u, not %u", db->statements[statement].name, i + 1, prepared->types[i],
-                      params->types[i]);
+            log_error("statement %s: parameter $%d is of type %u, not %u", db->statements[statement].name, i + 1,
+                      prepared->types[i], params->types[i]);
         tb_assert(fits);
     }
 }
 
-static bool send_call(struct db *db, size_t statement, const struct db_params *params, db_result_handler *handler, void *arg)
+static bool send_call(struct db *db, size_t statement, const struct db_params *params, db_result_handler *handler,
+                      void *arg)
 {
     static const int binary[PARAMS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     if (db->phase != PHASE_UP || db->under_way == DB_CALLS_MAX || db->reason[0] != '\0')
         return false;
     check_types(db, statement, params);
-    if (PQsendQueryPrepared(db->conn, db->statements[statement].name, params->count, params->values, params->lengths, binary, 1) != 1) {
-        copy_line(db->reason, sizeof db->reason, PQerrorMessage(db->conn)); /* the watch timer drops the connection: not in here */
+    if (PQsendQueryPrepared(db->conn, db->statements[statement].name, params->count, params->values, params->lengths,
+                            binary, 1) != 1) {
+        copy_line(db->reason, sizeof db->reason,
+                  PQerrorMessage(db->conn)); /* the watch timer drops the connection: not in here */
         return false;
     }
     db->calls[(db->first + db->under_way) % DB_CALLS_MAX] = (struct call){handler, arg};
@@ -512,8 +523,8 @@ static void write_settings(struct db *db, const struct db_options *options)
              timeout, timeout, options->read_only ? " -c default_transaction_read_only=on" : "");
 }
 
-struct db *db_new(struct loop *loop, const struct db_options *options, const struct db_statement *statements, size_t statement_count,
-                  db_state_handler *on_state, void *arg, struct err *err)
+struct db *db_new(struct loop *loop, const struct db_options *options, const struct db_statement *statements,
+                  size_t statement_count, db_state_handler *on_state, void *arg, struct err *err)
 {
     char *why = NULL;
     PQconninfoOption *parsed = PQconninfoParse(options->url, &why);

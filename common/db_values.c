@@ -147,7 +147,8 @@ static size_t head_bytes(size_t count)
     return count > 0 ? ARRAY_HEAD_BYTES : ARRAY_EMPTY_BYTES;
 }
 
-/* An array of elements of one width without NULLs: *at is where the first element's length goes. Gives its bytes in the arena. */
+/* An array of elements of one width without NULLs: *at is where the first element's length goes. Gives its bytes in the
+ * arena. */
 static char *start_fixed(struct db_params *params, uint32_t type, uint32_t element, size_t count, size_t width)
 {
     size_t size = head_bytes(count) + count * (4 + width);

@@ -53,8 +53,8 @@ int topology_next(const char **list, char endpoint[static TOPOLOGY_ENDPOINT_MAX]
     if (strncmp(endpoint, "ipc://", 6) != 0 && strncmp(endpoint, "tcp://", 6) != 0)
         return err_set(err, "endpoint %s is neither tcp://… nor ipc://…", endpoint);
     if (endpoint[0] == 'i' && strlen(endpoint + 6) > TOPOLOGY_IPC_PATH_MAX)
-        return err_set(err, "socket path %s is %zu bytes long, the system takes %d: choose a shorter run directory", endpoint + 6,
-                       strlen(endpoint + 6), TOPOLOGY_IPC_PATH_MAX);
+        return err_set(err, "socket path %s is %zu bytes long, the system takes %d: choose a shorter run directory",
+                       endpoint + 6, strlen(endpoint + 6), TOPOLOGY_IPC_PATH_MAX);
     return 1;
 }
 
@@ -91,7 +91,8 @@ static char *read_line(char *to, int size, void *stream)
         return NULL;
     reading->line++;
     if (strlen(to) > LINE_MAX_LENGTH && !reading->failed) {
-        err_set(reading->err, "line %d is longer than %d characters: go on in an indented line", reading->line, LINE_MAX_LENGTH);
+        err_set(reading->err, "line %d is longer than %d characters: go on in an indented line", reading->line,
+                LINE_MAX_LENGTH);
         reading->failed = true;
     }
     return to;
@@ -180,7 +181,8 @@ static int default_endpoint(struct topology *topology, const char *link, char **
     char endpoint[TOPOLOGY_ENDPOINT_MAX];
     int length = snprintf(endpoint, sizeof endpoint, "ipc://%s/%s", topology->run_dir, link);
     if (length >= (int)sizeof endpoint)
-        return err_set(err, "socket path %.80s…/%s is %d bytes long, the system takes %d: choose a shorter run directory",
+        return err_set(err,
+                       "socket path %.80s…/%s is %d bytes long, the system takes %d: choose a shorter run directory",
                        topology->run_dir, link, length - 6, TOPOLOGY_IPC_PATH_MAX);
     return append_list(to, endpoint, err);
 }

@@ -84,7 +84,8 @@ static size_t count_waiting(struct zwatch *watch)
     return waiting;
 }
 
-/* One message from each socket in turn until none has any or the burst is full. A socket added meanwhile has its turn next time. */
+/* One message from each socket in turn until none has any or the burst is full. A socket added meanwhile has its turn
+ * next time. */
 static size_t run_burst(struct zwatch *watch)
 {
     size_t taken = 0;

@@ -1,10 +1,10 @@
 /* zwatch: the bridge from ZeroMQ's edge-triggered descriptor to the loop, for all sockets of a bus at once.
  *
- * ZMQ_FD becomes readable once when "something" happened and is shared by sending and receiving: a send may swallow the edge of a
- * message that came meanwhile. So the descriptor only wakes the loop; what there is to do is asked of each socket (ZMQ_EVENTS)
- * right before every sleep (prepare, after all others) and again when messages are taken (check). While a socket has more to give
- * than one turn takes, an idle watcher keeps the loop from sleeping. Knows nothing of ZeroMQ itself: bus.c gives two functions.
- * Threading: the loop's thread. */
+ * ZMQ_FD becomes readable once when "something" happened and is shared by sending and receiving: a send may swallow the
+ * edge of a message that came meanwhile. So the descriptor only wakes the loop; what there is to do is asked of each
+ * socket (ZMQ_EVENTS) right before every sleep (prepare, after all others) and again when messages are taken (check).
+ * While a socket has more to give than one turn takes, an idle watcher keeps the loop from sleeping. Knows nothing of
+ * ZeroMQ itself: bus.c gives two functions. Threading: the loop's thread. */
 #ifndef TB_ZWATCH_H
 #define TB_ZWATCH_H
 
@@ -18,7 +18,8 @@ struct zwatch_socket;
 
 /* Return: whether a message waits (reads ZMQ_EVENTS). */
 typedef bool zwatch_pending(void *arg);
-/* Effect: takes and handles one message. Return: false when there was none. May add and remove sockets, itself included. */
+/* Effect: takes and handles one message. Return: false when there was none. May add and remove sockets, itself
+ * included. */
 typedef bool zwatch_take(void *arg);
 /* The burst of this turn is over, and there was at least one message. */
 typedef void zwatch_flush(void *arg);

@@ -1,5 +1,6 @@
-/* actor_rig: one real actor process (or several) in a run directory of its own, and scripted peers that speak to it on the bus.
- * The actors die with the test. Every failure to start aborts the test with its reason on stderr. Threading: one thread.
+/* actor_rig: one real actor process (or several) in a run directory of its own, and scripted peers that speak to it on
+ * the bus. The actors die with the test. Every failure to start aborts the test with its reason on stderr. Threading:
+ * one thread.
  *
  *   struct rig *rig = rig_new(testdb_fresh());
  *   struct rig_actor *sequencer = rig_start(rig, "sequencer", "1", NULL);
@@ -37,8 +38,8 @@ void rig_free(struct rig **rig);
 const char *rig_run_dir(const struct rig *rig);
 struct loop *rig_loop(struct rig *rig);
 
-/* Effect: starts TB_BUILD_DIR/bin/tb-<actor>. settings: "name=value" environment entries such as "TB_SIMFILL_DELAY_MS=0", ending with
- * NULL; NULL = none. Its log goes to <run_dir>/<actor>-<instance>.log. */
+/* Effect: starts TB_BUILD_DIR/bin/tb-<actor>. settings: "name=value" environment entries such as
+ * "TB_SIMFILL_DELAY_MS=0", ending with NULL; NULL = none. Its log goes to <run_dir>/<actor>-<instance>.log. */
 struct rig_actor *rig_start(struct rig *rig, const char *actor, const char *instance, const char *const *settings);
 /* The same for a program of another path (the kit's own test actor). */
 struct rig_actor *rig_start_program(struct rig *rig, const char *program, const char *actor, const char *instance,
@@ -47,7 +48,8 @@ struct rig_actor *rig_start_program(struct rig *rig, const char *program, const 
 bool rig_wait_state(struct rig_actor *actor, const char *state, int deadline_ms);
 /* Return: its last heartbeat, NULL before the first. Borrowed until the next one comes (any rig_ call that waits). */
 const Tb__Heartbeat *rig_heartbeat(const struct rig_actor *actor);
-/* Return: a metric of the last heartbeat by name and part of its labels (NULL = any), summed over what matches; 0 when absent. */
+/* Return: a metric of the last heartbeat by name and part of its labels (NULL = any), summed over what matches; 0 when
+ * absent. */
 double rig_metric(const struct rig_actor *actor, const char *name, const char *labels);
 pid_t rig_pid(const struct rig_actor *actor);
 /* Effect: sends a signal. SIGKILL: also waits for the end. */
@@ -60,10 +62,12 @@ bool rig_log_has(const struct rig_actor *actor, const char *text);
 /* Effect: plays a peer: sender as in "gateway/1". */
 struct rig_link *rig_open(struct rig *rig, const char *sender, const char *link, enum bus_kind kind, bool binds);
 void rig_close(struct rig_link **link);
-/* Effect: sends, again and again until the link takes it (the other side may not be there yet). Return: false after deadline_ms. */
-bool rig_send(struct rig_link *link, const struct peer *to, Tb__MessageType type, const ProtobufCMessage *message, Tb__Stream stream,
-              uint64_t first_seq, int deadline_ms);
-/* Return: the next message of this type (0 = any; others that came before it are dropped), or NULL after deadline_ms. */
+/* Effect: sends, again and again until the link takes it (the other side may not be there yet). Return: false after
+ * deadline_ms. */
+bool rig_send(struct rig_link *link, const struct peer *to, Tb__MessageType type, const ProtobufCMessage *message,
+              Tb__Stream stream, uint64_t first_seq, int deadline_ms);
+/* Return: the next message of this type (0 = any; others that came before it are dropped), or NULL after deadline_ms.
+ */
 const struct rig_message *rig_receive(struct rig_link *link, Tb__MessageType type, int deadline_ms);
 /* Return: how many messages came and were not received yet. */
 size_t rig_waiting(const struct rig_link *link);

@@ -110,9 +110,12 @@ static bool role_exists(const char *url, const char *role)
 /* Only while the project has no roles.sql or grants.sql: the actors' roles may do everything. */
 static void make_bare_roles(const char *url)
 {
-    run_sql(url, "DO $$ DECLARE r text; BEGIN FOREACH r IN ARRAY ARRAY['gateway', 'sequencer', 'simfill', 'balance', 'persona', "
-                 "'reconciler', 'audit'] LOOP IF to_regrole('tb_' || r) IS NULL THEN EXECUTE format('CREATE ROLE %I LOGIN', 'tb_' || "
-                 "r); END IF; EXECUTE format('ALTER ROLE %I SUPERUSER', 'tb_' || r); END LOOP; END $$");
+    run_sql(
+        url,
+        "DO $$ DECLARE r text; BEGIN FOREACH r IN ARRAY ARRAY['gateway', 'sequencer', 'simfill', 'balance', 'persona', "
+        "'reconciler', 'audit'] LOOP IF to_regrole('tb_' || r) IS NULL THEN EXECUTE format('CREATE ROLE %I LOGIN', "
+        "'tb_' || "
+        "r); END IF; EXECUTE format('ALTER ROLE %I SUPERUSER', 'tb_' || r); END LOOP; END $$");
 }
 
 /* Runs one SQL file with psql, for its \-commands and its error places. role: the owner to be, "" = superuser. */
@@ -142,7 +145,8 @@ static void apply_migrations(const char *url, const char *source, const char *ro
     char sql[1024];
     const char *set_role = role[0] != '\0' ? "SET LOCAL ROLE " : "";
     snprintf(sql, sizeof sql,
-             "BEGIN; %s%s; SELECT region_create('nl-1'); DO $$ BEGIN IF to_regprocedure('persona_seed(text)') IS NOT NULL THEN "
+             "BEGIN; %s%s; SELECT region_create('nl-1'); DO $$ BEGIN IF to_regprocedure('persona_seed(text)') IS NOT "
+             "NULL THEN "
              "PERFORM persona_seed('nl-1'); END IF; END $$; COMMIT",
              set_role, role);
     run_sql(url, sql);

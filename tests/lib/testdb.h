@@ -1,8 +1,9 @@
-/* testdb: one private, throw-away PostgreSQL per test process (fsync on, unix socket only, under a mkdtemp in /tmp), and a fresh
- * database per test. A guard process of its own stops the server and deletes the directory when the test ends, however it ends.
+/* testdb: one private, throw-away PostgreSQL per test process (fsync on, unix socket only, under a mkdtemp in /tmp),
+ * and a fresh database per test. A guard process of its own stops the server and deletes the directory when the test
+ * ends, however it ends.
  *
- * The template holds sql/roles.sql, every sql/NNNN_.../up.sql in order, region_create('nl-1'), persona_seed('nl-1') where it exists,
- * and sql/grants.sql. Without roles.sql or grants.sql the tb_ roles are made as superusers.
+ * The template holds sql/roles.sql, every sql/NNNN_.../up.sql in order, region_create('nl-1'), persona_seed('nl-1')
+ * where it exists, and sql/grants.sql. Without roles.sql or grants.sql the tb_ roles are made as superusers.
  * TB_TEST_DATABASE_URL (a superuser's) reuses a server that runs already; then testdb_crash and testdb_restart abort.
  *
  * Start it before the first bus (it forks). Every failure aborts the test with its reason on stderr.
@@ -16,8 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Effect: starts the server at the first call; makes a fresh database. Return: its connection string without a user, borrowed until
- * testdb_stop. */
+/* Effect: starts the server at the first call; makes a fresh database. Return: its connection string without a user,
+ * borrowed until testdb_stop. */
 const char *testdb_fresh(void);
 /* The same, but an empty database without any of our tables. */
 const char *testdb_fresh_empty(void);
@@ -30,7 +31,8 @@ int64_t testdb_integer(const char *url, const char *format, ...) __attribute__((
 char *testdb_text(const char *url, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Effect: waits until the query's first column is `expected`. Return: false after deadline_ms. */
-bool testdb_wait(const char *url, int64_t expected, int deadline_ms, const char *format, ...) __attribute__((format(printf, 4, 5)));
+bool testdb_wait(const char *url, int64_t expected, int deadline_ms, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* Effect: the server dies at once (SIGQUIT: nothing is flushed that is not durable), and comes back. */
 void testdb_crash(void);

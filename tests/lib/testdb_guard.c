@@ -97,7 +97,7 @@ static int run_initdb(const struct guarded *guarded)
     char program[300], data[128];
     snprintf(program, sizeof program, "%s/initdb", testdb_guard_bindir());
     snprintf(data, sizeof data, "%s/data", guarded->directory);
-    char *arguments[] = {program, "-D",         data, "-U", "postgres",    "-A",
+    char *arguments[] = {program, "-D",        data, "-U",   "postgres",   "-A",
                          "trust", "--no-sync", "-E", "UTF8", "--locale=C", NULL};
     return wait_for(spawn(guarded, arguments));
 }
@@ -107,9 +107,28 @@ static void start_server(struct guarded *guarded)
     char program[300], data[128];
     snprintf(program, sizeof program, "%s/postgres", testdb_guard_bindir());
     snprintf(data, sizeof data, "%s/data", guarded->directory);
-    char *arguments[] = {program, "-D", data, "-k", (char *)(uintptr_t)guarded->directory, "-h", "", "-p", "5432",
-                         "-c", "shared_buffers=32MB", "-c", "max_connections=60", "-c", "max_wal_size=256MB",
-                         "-c", "fsync=on", "-c", "log_min_messages=warning", "-c", "timezone=UTC", NULL};
+    char *arguments[] = {program,
+                         "-D",
+                         data,
+                         "-k",
+                         (char *)(uintptr_t)guarded->directory,
+                         "-h",
+                         "",
+                         "-p",
+                         "5432",
+                         "-c",
+                         "shared_buffers=32MB",
+                         "-c",
+                         "max_connections=60",
+                         "-c",
+                         "max_wal_size=256MB",
+                         "-c",
+                         "fsync=on",
+                         "-c",
+                         "log_min_messages=warning",
+                         "-c",
+                         "timezone=UTC",
+                         NULL};
     guarded->server = spawn(guarded, arguments);
 }
 

@@ -1,13 +1,14 @@
-/* testdb_guard: the process that owns a test's PostgreSQL. It is not a child of the test (a runner that kills the test's children
- * would kill it too), holds the server as its own child, and when the test's end of the socket closes (exit, abort or kill -9) it
- * stops the server at once and deletes the directory. */
+/* testdb_guard: the process that owns a test's PostgreSQL. It is not a child of the test (a runner that kills the
+ * test's children would kill it too), holds the server as its own child, and when the test's end of the socket closes
+ * (exit, abort or kill -9) it stops the server at once and deletes the directory. */
 #ifndef TB_TESTDB_GUARD_H
 #define TB_TESTDB_GUARD_H
 
 struct testdb_guard;
 enum guard_command { GUARD_START = 's', GUARD_CRASH = 'c', GUARD_STOP = 'q' };
 
-/* Effect: makes the directory, runs initdb, starts the server. Gives a guard for testdb_guard_stop, NULL when that failed. */
+/* Effect: makes the directory, runs initdb, starts the server. Gives a guard for testdb_guard_stop, NULL when that
+ * failed. */
 struct testdb_guard *testdb_guard_start(void);
 /* Effect: carries the command out and waits until it is done (START: launched, not yet answering). */
 void testdb_guard_command(struct testdb_guard *guard, enum guard_command command);

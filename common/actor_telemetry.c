@@ -1,0 +1,140 @@
+/* Heartbeats: who we are, how we are, and every metric, four times a second and at each change of state. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "actor_internal.h"
+#include "base.h"
+#include "clock.h"
+#include "log.h"
+#include "telemetry.pb-c.h"
+
+enum { HEARTBEAT_US = 250000, HEARTBEAT_ARENA_BYTES = 8 * 1024 * 1024 };
+enum { LINK_RECEIVED, LINK_SENT, LINK_DROPPED, LINK_MALFORMED, LINK_BURST };
+
+static void add_link_metrics(struct actor *actor, struct open_link *link)
+{
+    static const struct metric_spec specs[] = {
+        [LINK_RECEIVED] = {"tb_bus_received_total", "", "Messages taken from a link", METRIC_COUNTER},
+        [LINK_SENT] = {"tb_bus_sent_total", "", "Messages given to a link", METRIC_COUNTER},
+        [LINK_DROPPED] = {"tb_bus_dropped_total", "", "Messages a link did not take: no peer, or its mark is reached",
+                          METRIC_COUNTER},
+        [LINK_MALFORMED] = {"tb_bus_malformed_total", "", "Frames that are no message of ours", METRIC_COUNTER},
+        [LINK_BURST] = {"tb_bus_burst", "", "Most messages found waiting on a link at once since the last heartbeat",
+                        METRIC_GAUGE},
+    };
+    char labels[96];
+    snprintf(labels, sizeof labels, "link=\"%s\"", actor->spec->links[link->index].bus.name);
+    for (size_t i = 0; i < TB_ARRAY_SIZE(specs); i++) {
+        struct metric_spec spec = specs[i];
+        spec.labels = labels;
+        size_t number = metrics_add(actor->metrics, &spec);
+        if (i == 0)
+            link->metric = number;
+    }
+}
+
+static void add_metrics(struct actor *actor)
+{
+    static const struct metric_spec refused = {"tb_messages_refused_total", "",
+                                               "Messages of a type or sender their link does not take", METRIC_COUNTER};
+    static const struct metric_spec calls = {"tb_store_calls", "", "Store calls under way", METRIC_GAUGE};
+    static const struct metric_spec seconds = {"tb_store_seconds", "", "Time of one store call, its commit included",
+                                               METRIC_HISTOGRAM};
+    static const struct metric_spec connected = {"tb_store_connected", "", "Whether the store is connected",
+                                                 METRIC_GAUGE};
+    static const struct metric_spec peak = {"tb_step_arena_peak_bytes", "", "Most memory one step took", METRIC_GAUGE};
+    static const struct metric_spec resident = {"tb_resident_bytes", "", "Resident memory of the process",
+                                                METRIC_GAUGE};
+    actor->numbers = (struct actor_metric_numbers){
+        .refused = metrics_add(actor->metrics, &refused),
+        .store_calls = metrics_add(actor->metrics, &calls),
+        .store_seconds = metrics_add(actor->metrics, &seconds),
+        .store_connected = metrics_add(actor->metrics, &connected),
+        .arena_peak = metrics_add(actor->metrics, &peak),
+        .resident = metrics_add(actor->metrics, &resident),
+    };
+    for (size_t i = 0; i < actor->spec->link_count; i++)
+        add_link_metrics(actor, &actor->links[i]);
+}
+
+static void count_link(struct actor *actor, struct open_link *link)
+{
+    if (link->link == NULL)
+        return;
+    struct bus_counts now = bus_link_counts(link->link);
+    metrics_count(actor->metrics, link->metric + LINK_RECEIVED, (int64_t)(now.received - link->counted.received));
+    metrics_count(actor->metrics, link->metric + LINK_SENT, (int64_t)(now.sent - link->counted.sent));
+    metrics_count(actor->metrics, link->metric + LINK_DROPPED, (int64_t)(now.dropped - link->counted.dropped));
+    metrics_count(actor->metrics, link->metric + LINK_MALFORMED, (int64_t)(now.malformed - link->counted.malformed));
+    metrics_gauge(actor->metrics, link->metric + LINK_BURST, (double)bus_link_take_peak(link->link));
+    link->counted = now;
+}
+
+static double resident_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    long total = 0, resident = 0;
+    if (file != NULL) {
+        if (fscanf(file, "%ld %ld", &total, &resident) != 2) /* NOLINT: the kernel's own numbers */
+            resident = 0;
+        fclose(file);
+    }
+    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+}
+
+static void read_metrics(struct actor *actor)
+{
+    for (size_t i = 0; i < actor->spec->link_count; i++)
+        count_link(actor, &actor->links[i]);
+    metrics_gauge(actor->metrics, actor->numbers.store_calls, (double)actor->calls.count);
+    metrics_gauge(actor->metrics, actor->numbers.arena_peak, (double)actor->arena_peak_bytes);
+    metrics_gauge(actor->metrics, actor->numbers.resident, resident_bytes());
+}
+
+void telemetry_send(struct actor *actor)
+{
+    if (actor->telemetry == NULL)
+        return;
+    read_metrics(actor);
+    arena_reset(&actor->heartbeat_arena);
+    Tb__Heartbeat heartbeat = TB__HEARTBEAT__INIT;
+    /* protobuf-c's structs are not const; packing only reads. */
+    heartbeat.actor = (char *)(uintptr_t)actor->spec->name;
+    heartbeat.instance = (char *)(uintptr_t)config_text(actor->config, "instance");
+    heartbeat.region = (char *)(uintptr_t)config_text(actor->config, "region");
+    heartbeat.az = (char *)(uintptr_t)config_text(actor->config, "az");
+    heartbeat.state = (char *)(uintptr_t)lifecycle_name(actor->lifecycle);
+    heartbeat.pid = (uint32_t)getpid();
+    heartbeat.restarts = (uint32_t)config_integer(actor->config, "restarts");
+    heartbeat.lag = actor->lag;
+    heartbeat.sent_at_us = clock_now_us();
+    heartbeat.leader = actor->spec->leads == NULL || actor->leading;
+    heartbeat.metrics = metrics_messages(actor->metrics, &actor->heartbeat_arena, &heartbeat.n_metrics);
+    bus_send(actor->telemetry, NULL, TB__MESSAGE_TYPE__HEARTBEAT, &heartbeat.base, TB__STREAM__STREAM_UNSPECIFIED, 0);
+}
+
+static void on_heartbeat(void *arg)
+{
+    telemetry_send(arg);
+}
+
+int telemetry_init(struct actor *actor, struct err *err)
+{
+    char name[64];
+    snprintf(name, sizeof name, "telemetry-%s-%s", actor->spec->name, config_text(actor->config, "instance"));
+    struct bus_link_spec spec = {.name = name, .kind = BUS_PUB, .binds = true};
+    arena_init(&actor->heartbeat_arena, HEARTBEAT_ARENA_BYTES);
+    add_metrics(actor);
+    actor->telemetry = bus_open(actor->bus, &spec, NULL, NULL, err);
+    if (actor->telemetry == NULL)
+        return -1;
+    actor->heartbeat_timer = loop_timer_new(actor->loop, on_heartbeat, actor);
+    loop_timer_set(actor->heartbeat_timer, HEARTBEAT_US, HEARTBEAT_US);
+    return 0;
+}
+
+void telemetry_release(struct actor *actor)
+{
+    loop_timer_free(&actor->heartbeat_timer);
+    arena_release(&actor->heartbeat_arena);
+}
