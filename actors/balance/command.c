@@ -128,6 +128,8 @@ void command_done(struct balance_core *core, const struct input *in, struct effe
     } else if (command->kind == TB__BALANCE_COMMAND__KIND__REBUILD) {
         rebuilt = in->result;
         refusal = rebuilt->found ? TB__REFUSAL__REFUSAL_NONE : TB__REFUSAL__REFUSAL_NOT_FOUND;
+        if (!rebuilt->found)
+            rebuilt = NULL;
     } else {
         refusal = command_resolved(core, in, fx, command);
     }

@@ -45,7 +45,7 @@ enum balance_metric {
 enum {
     BALANCE_QUEUE_MAX = 8192,
     BALANCE_COMMANDS_MAX = 256,
-    BALANCE_POLL_US = 250000,
+    BALANCE_POLL_US = 125000,    /* two polls find what was lost, so at most 250 ms */
     BALANCE_BACKOFF_US = 100000, /* first wait of BALANCE_TIMER_BACKOFF; doubles up to */
     BALANCE_BACKOFF_MAX_US = 5000000,
     BALANCE_ERROR_MAX = 256, /* bytes of an error text kept in a dead letter */
