@@ -161,7 +161,8 @@ $$;
 -- Result: one row per invariant but I7, which needs the fill rules and is replayed by the caller (audit_replay_page). count: violations;
 -- sample: up to five of them. Reads every row of the region (seconds at a million orders).
 CREATE FUNCTION audit_checks(a_region text) RETURNS TABLE (id text, ok boolean, count bigint, sample jsonb)
-LANGUAGE plpgsql STABLE SET enable_nestloop = off SET enable_hashjoin = on SET enable_seqscan = on SET work_mem = '64MB' SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET enable_nestloop = off SET enable_hashjoin = on SET enable_mergejoin = on
+SET enable_seqscan = on SET enable_material = on SET work_mem = '64MB' SET jit = off AS $$
 DECLARE
   audit record;
 BEGIN
@@ -196,19 +197,159 @@ CREATE FUNCTION audit_open(a_region text, OUT orders_total bigint, OUT orders_op
 $$;
 
 -- I7's pages: the orders after a_after (and up to a_to, 0 = all) with what became of them, by seq, a_limit orders at most; one row per
--- execution, or one with type 0 when there is none. lost: simfill's cursor passed it, and it is neither final nor parked.
+-- execution, or one with type 0 when there is none. cancel_requested is looked up on final records that are no full fill. lost:
+-- simfill's cursor passed the order, and it is neither final nor parked.
 CREATE FUNCTION audit_replay_page(a_region text, a_after bigint, a_to bigint, a_limit integer)
-RETURNS TABLE (seq bigint, side smallint, time_in_force smallint, quantity integer, price_cents bigint, simulation_seed text,
+RETURNS TABLE (seq bigint, side smallint, quantity integer, price_cents bigint, simulation_seed text, cancel_requested boolean,
   lost boolean, type smallint, leg integer, leg_quantity integer, leg_price_cents bigint)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
   WITH page AS MATERIALIZED (
-    SELECT o.seq, o.side, o.time_in_force, o.quantity, o.price_cents, o.simulation_seed FROM orders o
+    SELECT o.seq, o.side, o.quantity, o.price_cents, o.simulation_seed FROM orders o
     WHERE o.region = a_region AND o.seq > a_after AND (a_to = 0 OR o.seq <= a_to) AND o.kind = 1 ORDER BY o.seq LIMIT a_limit
   )
-  SELECT p.seq, p.side, p.time_in_force, p.quantity, p.price_cents, p.simulation_seed,
-    e.seq IS NULL AND p.seq <= c.position AND NOT EXISTS (SELECT FROM parked_orders k WHERE k.region = a_region AND k.order_seq = p.seq),
+  SELECT p.seq, p.side, p.quantity, p.price_cents, p.simulation_seed,
+    coalesce(e.leg = 0 AND (e.type <> 2 OR e.quantity < p.quantity), false) AND EXISTS (SELECT FROM orders r
+      WHERE r.region = a_region AND r.client_id = '@cancel' AND r.idempotency_key = 'cancel:' || p.seq),
+    coalesce(p.seq <= c.position, false) AND NOT EXISTS (SELECT FROM executions f WHERE f.region = a_region AND f.order_seq = p.seq AND f.leg = 0)
+      AND NOT EXISTS (SELECT FROM parked_orders k WHERE k.region = a_region AND k.order_seq = p.seq),
     coalesce(e.type, 0::smallint), coalesce(e.leg, 0), coalesce(e.quantity, 0), coalesce(e.price_cents, 0)
   FROM page p LEFT JOIN executions e ON e.region = a_region AND e.order_seq = p.seq
     LEFT JOIN cursors c ON c.region = a_region AND c.consumer = 'simfill' AND c.stream = 'orders'
   ORDER BY p.seq, e.leg
+$$;
+
+-- ---- what the reconciler does every few seconds; bounded, by index, whatever the size of the tables ----
+
+-- Result: one row: how much is stuck, and whether the balances of up to a_limit accounts after a_after are what their last ledger entry
+-- says (that the entries follow from each other is checked by reconciler_audit_step as they come). last_account '' = no account is left.
+CREATE FUNCTION reconciler_probe(a_region text, a_now timestamptz, a_after text, a_limit integer, OUT dead bigint, OUT retrying bigint,
+  OUT orders_open bigint, OUT outbox_waiting bigint, OUT outbox_oldest_ms bigint, OUT last_account text, OUT mismatches bigint, OUT sample jsonb)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+BEGIN
+  SELECT count(*) FILTER (WHERE state = 2), count(*) FILTER (WHERE state = 1) INTO dead, retrying
+    FROM dead_letters WHERE region = a_region AND state IN (1, 2);
+  SELECT o.total - e.total, x.next_seq - 1 - c.position,
+      coalesce((SELECT greatest(0, extract(epoch FROM a_now - w.created_at) * 1000) FROM outbox w
+                WHERE w.region = a_region AND w.seq = c.position + 1), 0)
+    INTO orders_open, outbox_waiting, outbox_oldest_ms
+    FROM stream_heads o, stream_heads e, stream_heads x, cursors c
+    WHERE o.region = a_region AND o.stream = 'orders' AND e.region = a_region AND e.stream = 'executions'
+      AND x.region = a_region AND x.stream = 'outbox' AND c.region = a_region AND c.consumer = 'balance' AND c.stream = 'outbox';
+  SELECT CASE WHEN count(*) = a_limit THEN max(p.account) ELSE '' END, count(*) FILTER (WHERE p.wrong),
+      coalesce(jsonb_agg(jsonb_build_object('account', p.account, 'balanceCents', p.balance_cents, 'lastEntryCents', p.resulting_cents))
+               FILTER (WHERE p.wrong AND p.number <= 5), '[]')
+    INTO last_account, mismatches, sample
+    FROM (SELECT b.account, b.balance_cents, l.resulting_cents, b.balance_cents <> coalesce(l.resulting_cents, 0)
+            OR b.version <> coalesce(l.version, 0) AS wrong, row_number() OVER () AS number
+          FROM (SELECT * FROM balances WHERE region = a_region AND account > a_after ORDER BY account LIMIT a_limit) b
+          LEFT JOIN LATERAL (SELECT resulting_cents, version FROM ledger
+            WHERE region = a_region AND account = b.account ORDER BY seq DESC LIMIT 1) l ON true) p;
+END $$;
+
+-- The entries of the balances stream in (a_after, a_to]: legs that do not cancel, figures that do not follow from the entry before,
+-- fills whose order was not accepted with this sum.
+CREATE FUNCTION reconciler_new_entries(a_region text, a_after bigint, a_to bigint) RETURNS TABLE (invariant text, violation jsonb)
+LANGUAGE sql STABLE AS $$
+  WITH entry AS MATERIALIZED (
+    SELECT l.seq, l.account, l.owner, l.order_seq, l.delta_cents, l.resulting_cents, l.version, l.reason,
+      lag(l.resulting_cents) OVER w AS before_cents, lag(l.version) OVER w AS before_version
+    FROM ledger l WHERE l.region = a_region AND l.seq > a_after AND l.seq <= a_to WINDOW w AS (PARTITION BY l.account ORDER BY l.seq)
+  ), linked AS (
+    SELECT e.*, coalesce(e.before_cents, p.resulting_cents, 0) AS from_cents, coalesce(e.before_version, p.version, 0) AS from_version
+    FROM entry e LEFT JOIN LATERAL (SELECT x.resulting_cents, x.version FROM ledger x
+      WHERE e.before_version IS NULL AND x.region = a_region AND x.account = e.account AND x.seq < e.seq ORDER BY x.seq DESC LIMIT 1) p ON true
+  )
+  SELECT 'I2', jsonb_build_object('account', account, 'balancesSeq', seq, 'problem', 'does not follow from the entry before')
+  FROM linked WHERE resulting_cents <> from_cents + delta_cents OR version <> from_version + 1
+  UNION ALL
+  SELECT 'I10', jsonb_build_object('balancesSeq', seq, 'problem', 'its legs do not cancel') FROM entry
+  GROUP BY seq HAVING sum(delta_cents) <> 0 OR count(*) <> 2
+  UNION ALL
+  SELECT 'I1', jsonb_build_object('balancesSeq', e.seq, 'orderSeq', e.order_seq, 'problem', 'its order was not accepted with this sum')
+  FROM entry e WHERE e.reason = 2 AND e.account <> '@market' AND NOT EXISTS (SELECT FROM executions f
+    WHERE f.region = a_region AND f.order_seq = e.order_seq AND f.leg = 0 AND f.type = 2 AND f.user_id = e.account
+      AND f.notional_cents = abs(e.delta_cents) AND (f.side = 1) = (e.delta_cents < 0))
+$$;
+
+-- The adjustments in (a_after, a_to], which balance has taken: no ledger entry and no dead letter, or both.
+CREATE FUNCTION reconciler_new_adjustments(a_region text, a_after bigint, a_to bigint) RETURNS TABLE (invariant text, violation jsonb)
+LANGUAGE sql STABLE AS $$
+  SELECT 'I1', jsonb_build_object('outboxSeq', x.seq, 'orderSeq', x.order_seq, 'problem', 'must have a ledger entry or a dead letter, and not both')
+  FROM outbox x LEFT JOIN dead_letters d ON d.region = a_region AND d.outbox_seq = x.seq
+  WHERE x.region = a_region AND x.seq > a_after AND x.seq <= a_to
+    AND (coalesce(d.state, 3) = 3) <> EXISTS (SELECT FROM ledger l WHERE l.region = a_region AND l.order_seq = x.order_seq
+      AND l.owner = x.user_id AND l.account = x.user_id AND l.reason = 2 AND l.delta_cents = x.delta_cents)
+$$;
+
+-- The final records in (a_after, a_to]: no such order, or trades that do not add up to them.
+CREATE FUNCTION reconciler_new_finals(a_region text, a_after bigint, a_to bigint) RETURNS TABLE (invariant text, violation jsonb)
+LANGUAGE sql STABLE AS $$
+  WITH final AS (
+    SELECT f.seq, f.order_seq, f.quantity, f.notional_cents, o.quantity AS ordered, t.filled, t.notional
+    FROM executions f LEFT JOIN orders o ON o.region = a_region AND o.seq = f.order_seq AND o.kind = 1 AND o.user_id = f.user_id
+      CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0) AS filled, coalesce(sum(notional_cents), 0) AS notional FROM executions
+        WHERE region = a_region AND order_seq = f.order_seq AND leg > 0) t
+    WHERE f.region = a_region AND f.seq > a_after AND f.seq <= a_to AND f.leg = 0
+  )
+  SELECT CASE WHEN ordered IS NULL THEN 'I5' ELSE 'I3' END, jsonb_build_object('executionsSeq', seq, 'orderSeq', order_seq,
+    'problem', CASE WHEN ordered IS NULL THEN 'no such order' ELSE 'final record differs from its trades' END)
+  FROM final WHERE ordered IS NULL OR quantity > ordered OR filled <> quantity OR notional <> notional_cents
+$$;
+
+-- Effect: checks what came since the last call, at most a_limit rows of each stream, writes a finding per broken invariant, moves the
+-- reconciler's cursors. Result: how many violations, of which invariants, and how many rows are still to be looked at.
+CREATE FUNCTION reconciler_audit_step(a_region text, a_now timestamptz, a_limit integer, OUT violations bigint, OUT invariants text, OUT behind bigint)
+LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+DECLARE
+  at record;
+  found jsonb;
+BEGIN
+  INSERT INTO cursors (region, consumer, stream) SELECT a_region, 'reconciler', s FROM unnest(ARRAY['executions', 'outbox', 'balances']) s
+    WHERE NOT EXISTS (SELECT FROM cursors c WHERE c.region = a_region AND c.consumer = 'reconciler' AND c.stream = s);
+  -- One statement sees one snapshot: the heads and the rows below them.
+  WITH bound AS MATERIALIZED (
+    SELECT c.stream, c.position AS low, least(c.position + a_limit, CASE c.stream WHEN 'outbox' THEN b.position ELSE h.next_seq - 1 END) AS high,
+      CASE c.stream WHEN 'outbox' THEN b.position ELSE h.next_seq - 1 END AS head
+    FROM cursors c JOIN stream_heads h USING (region, stream)
+      JOIN cursors b ON b.region = a_region AND b.consumer = 'balance' AND b.stream = 'outbox'
+    WHERE c.region = a_region AND c.consumer = 'reconciler'
+  ), broken AS MATERIALIZED (
+    SELECT v.invariant, v.violation FROM bound CROSS JOIN LATERAL reconciler_new_entries(a_region, low, high) v WHERE stream = 'balances'
+    UNION ALL
+    SELECT v.invariant, v.violation FROM bound CROSS JOIN LATERAL reconciler_new_adjustments(a_region, low, high) v WHERE stream = 'outbox'
+    UNION ALL
+    SELECT v.invariant, v.violation FROM bound CROSS JOIN LATERAL reconciler_new_finals(a_region, low, high) v WHERE stream = 'executions'
+  ), finding AS (
+    INSERT INTO findings (region, invariant, count, sample, found_at)
+      SELECT a_region, b.invariant, count(*), jsonb_path_query_array(jsonb_agg(b.violation), '$[0 to 4]'), a_now FROM broken b GROUP BY b.invariant
+  ), moved AS (
+    UPDATE cursors c SET position = bound.high FROM bound
+      WHERE c.region = a_region AND c.consumer = 'reconciler' AND c.stream = bound.stream AND c.position < bound.high
+  )
+  SELECT (SELECT count(*) FROM broken), (SELECT coalesce(string_agg(DISTINCT b.invariant, ', '), '') FROM broken b),
+    (SELECT coalesce(sum(bound.head - bound.high), 0) FROM bound) INTO violations, invariants, behind;
+END $$;
+
+-- Effect: raises or clears an alarm and says so on the ops stream; nothing when it is in that state already. Result: the event's seq, 0 =
+-- nothing changed, and its payload.
+CREATE FUNCTION reconciler_alarm(a_region text, a_id text, a_active boolean, a_severity text, a_message text, a_value double precision,
+  a_now timestamptz, OUT ops_seq bigint, OUT payload jsonb) LANGUAGE plpgsql AS $$
+DECLARE
+  raised timestamptz;
+BEGIN
+  ops_seq := 0;
+  -- The row is locked first: of two reconcilers that both believe they lead, one changes it and one finds it changed.
+  INSERT INTO alarms VALUES (a_region, a_id, false, a_now, a_severity, '', 0) ON CONFLICT DO NOTHING;
+  UPDATE alarms SET active = a_active, since = CASE WHEN a_active THEN a_now ELSE since END, severity = a_severity, message = a_message,
+      value = a_value WHERE region = a_region AND id = a_id AND active <> a_active RETURNING since INTO raised;
+  payload := jsonb_build_object('id', a_id, 'severity', a_severity, 'message', a_message, 'value', a_value,
+    'since', to_char(raised AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
+  IF FOUND THEN
+    ops_seq := ops_append(a_region, (CASE WHEN a_active THEN 11 ELSE 12 END)::smallint, NULL, payload, a_now, NULL);
+  END IF;
+END $$;
+
+CREATE FUNCTION reconciler_finding(a_region text, a_invariant text, a_count bigint, a_sample text, a_now timestamptz) RETURNS void
+LANGUAGE sql AS $$
+  INSERT INTO findings (region, invariant, count, sample, found_at) VALUES (a_region, a_invariant, a_count, a_sample::jsonb, a_now)
 $$;
