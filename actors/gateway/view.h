@@ -31,7 +31,8 @@ struct view_user {
     struct money balance;
     uint64_t balance_version;
     int64_t balance_updated_at_us;
-    struct money pending; /* what open orders and unsettled adjustments will still move */
+    struct money pending; /* what open orders and unsettled adjustments will still move (held at the ends of the range) */
+    __int128 pending_wide; /* the same, exactly: ten thousand orders of the largest size exceed 64 bits */
 };
 
 struct view_user_slot;
@@ -64,6 +65,8 @@ void view_set_persona(struct view *view, const Tb__Persona *persona);
 void view_set_balance(struct view *view, const char *user_id, struct money balance, uint64_t version,
                       int64_t updated_at_us);
 void view_apply_order(struct view *view, const Tb__OrderRecord *record);
+/* The same from the sequencer's answer, which may come before the feed; nothing when the feed was faster. */
+void view_apply_answer(struct view *view, const Tb__OrderRecord *record);
 void view_apply_execution(struct view *view, const Tb__ExecutionRecord *record);
 void view_apply_balance(struct view *view, const Tb__BalanceRecord *record);
 void view_apply_ops(struct view *view, const Tb__OpsRecord *record);

@@ -257,8 +257,8 @@ static void append_refuse(struct sequencer *s, uint32_t count, Tb__Refusal refus
     for (uint32_t i = 0; i < count; i++) {
         const struct pending_order *order = batch_order(s, i);
         answers_refuse_order(answers, &order->from, order->request_id, refusal);
-        effects_count(answers->fx, metric, 1);
     }
+    effects_count(answers->fx, metric, count);
 }
 
 void append_failed(struct sequencer *s, const struct input *in, struct effects *fx)
@@ -298,11 +298,12 @@ void append_give_up(struct sequencer *s, struct answers *answers)
 
 void append_refuse_waiting(struct sequencer *s, struct answers *answers)
 {
+    if (s->queue.count > 0)
+        effects_count(answers->fx, SEQUENCER_REFUSED_UNAVAILABLE, s->queue.count);
     while (s->queue.count > 0) {
         uint32_t slot = order_queue_pop(&s->queue);
         const struct pending_order *order = &s->queue.slots[slot];
         answers_refuse_order(answers, &order->from, order->request_id, TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE);
-        effects_count(answers->fx, SEQUENCER_REFUSED_UNAVAILABLE, 1);
         order_queue_done(&s->queue, slot);
     }
 }

@@ -157,7 +157,7 @@ static void encode_append(const void *args, struct db_params *params)
     db_add_text_array(params, a->adjustment_user_ids, a->adjustment_count);
 
     db_add_int8_array(params, a->park_order_seqs, a->park_count);
-    db_add_time_array(params, a->park_due_at_us, a->park_count);
+    db_add_int8_array(params, a->park_due_at_us, a->park_count);
     db_add_int8_array(params, a->unpark_order_seqs, a->unpark_count);
 }
 

@@ -64,7 +64,7 @@ CREATE FUNCTION simfill_append(a_region text, a_epoch bigint, a_executions_next 
   a_notionals bigint[], a_users text[],
   a_out_orders bigint[], a_out_deltas bigint[], a_out_prices bigint[], a_out_quantities integer[], a_out_sides smallint[],
   a_out_faults smallint[], a_out_created timestamptz[], a_out_traces uuid[], a_out_users text[],
-  a_park_orders bigint[], a_park_due timestamptz[], a_unpark_orders bigint[]) RETURNS void
+  a_park_orders bigint[], a_park_due_us bigint[], a_unpark_orders bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE stream_heads h SET next_seq = h.next_seq + cardinality(a_orders), total = h.total + cardinality(array_positions(a_legs, 0))
@@ -93,7 +93,9 @@ BEGIN
   END IF;
   IF cardinality(a_park_orders) > 0 THEN
     INSERT INTO parked_orders (region, order_seq, due_at)
-      SELECT a_region, e.order_seq, e.due_at FROM unnest(a_park_orders, a_park_due) AS e (order_seq, due_at) ON CONFLICT DO NOTHING;
+      SELECT a_region, e.order_seq,
+             CASE WHEN e.due_us < 9223372036854775807 THEN timestamptz 'epoch' + e.due_us * interval '1 microsecond' END -- else never
+      FROM unnest(a_park_orders, a_park_due_us) AS e (order_seq, due_us) ON CONFLICT DO NOTHING;
   END IF;
   IF cardinality(a_unpark_orders) > 0 THEN
     DELETE FROM parked_orders p WHERE p.region = a_region AND p.order_seq = ANY (a_unpark_orders);
