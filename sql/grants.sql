@@ -10,7 +10,6 @@ BEGIN
   -- Start from nothing, so that a right taken out of this file is gone from the database too.
   FOREACH a_role IN ARRAY ARRAY['tb_gateway', 'tb_sequencer', 'tb_simfill', 'tb_balance', 'tb_persona', 'tb_reconciler', 'tb_audit'] LOOP
     EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', a_role);
-    EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', a_role);
   END LOOP;
 END $$;
 

@@ -21,6 +21,11 @@ BEGIN
   IF NOT has_schema_privilege('tb_owner', 'public', 'CREATE') THEN
     GRANT CREATE, USAGE ON SCHEMA public TO tb_owner;
   END IF;
+  FOREACH a_role IN ARRAY ARRAY['tb_gateway', 'tb_sequencer', 'tb_simfill', 'tb_balance', 'tb_persona', 'tb_reconciler', 'tb_audit'] LOOP
+    IF NOT has_schema_privilege(a_role, 'public', 'USAGE') THEN
+      EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', a_role);
+    END IF;
+  END LOOP;
 END $$;
 
 -- How each role's sessions are set up. Written only where it differs, for ALTER ROLE takes a lock that all databases of a cluster share.

@@ -1,3 +1,9 @@
+ loop=0 health
+  [[ ! -r $DATA/run/$name.loop ]] || loop=$(<"$DATA/run/$name.loop")
+  if ((loop >= 3 && seconds < 5)); then
+    printf 'CRASHING -\n'
+  elif [[ $pid == - ]]; then
+    printf 'DOWN -\n'
 # shellcheck shell=bash
 # status: what s6 knows (pid, uptime) joined with what the gateway knows (/health/ready: state, lag) and our own count of restarts.
 
@@ -61,11 +67,12 @@ service_title() {
 }
 
 service_state() {
-  local name=$1 pid=$2 seconds=$3 restarts=$4 health
-  if [[ $pid == - ]]; then
-    [[ $restarts == 0 ]] && printf 'DOWN -\n' || printf 'CRASHING -\n'
-  elif ((restarts >= 3 && seconds < 5)); then
+  local name=$1 pid=$2 seconds=$3 loop=0 health
+  [[ ! -r $DATA/run/$name.loop ]] || loop=$(<"$DATA/run/$name.loop")
+  if ((loop >= 3 && seconds < 5)); then
     printf 'CRASHING -\n'
+  elif [[ $pid == - ]]; then
+    printf 'DOWN -\n'
   elif [[ $name == postgres ]]; then
     postgres_answers && printf 'READY -\n' || printf 'STARTING -\n'
   else
@@ -78,7 +85,7 @@ service_state() {
 services_unready() {
   local name pid seconds restarts death state lag
   service_lines | while read -r name pid seconds restarts death; do
-    read -r state lag <<<"$(service_state "$name" "$pid" "$seconds" "$restarts")"
+    read -r state lag <<<"$(service_state "$name" "$pid" "$seconds")"
     [[ $state == READY || $state == STANDBY ]] || printf '%s\n' "$name"
   done
 }
@@ -87,7 +94,7 @@ status_table() {
   local name pid seconds restarts death state lag
   printf '%-14s %-10s %8s %10s %9s %6s  %s\n' ACTOR STATE PID UPTIME RESTARTS LAG 'LAST END'
   service_lines | while read -r name pid seconds restarts death; do
-    read -r state lag <<<"$(service_state "$name" "$pid" "$seconds" "$restarts")"
+    read -r state lag <<<"$(service_state "$name" "$pid" "$seconds")"
     printf '%-14s %-10s %8s %9ss %9s %6s  %s\n' "$(service_title "$name")" "$state" "$pid" "$seconds" "$restarts" "$lag" "$(death_text "$death")"
   done
 }

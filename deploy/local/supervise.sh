@@ -27,7 +27,7 @@ services_write() {
   local actor
   as_service rm -rf -- "$SERVICES"
   as_service mkdir -p -- "$SERVICES"
-  as_service sh -c 'rm -f "$1"/run/*.restarts "$1"/run/*.death "$1"/run/stopping' rm "$DATA"
+  as_service sh -c 'rm -f "$1"/run/*.restarts "$1"/run/*.death "$1"/run/*.loop "$1"/run/stopping' rm "$DATA"
   if postgres_is_private; then
     service_write postgres "$TULIP_HOME/deploy/local/run-postgres" "$DATA" "$PG_BIN/postgres" "$CLUSTER"
     printf 'SIGINT\n' | put "$SERVICES/postgres/down-signal" # fast shutdown: do not wait for clients to go
