@@ -1,0 +1,56 @@
+/* cues: the six things a page shows about trouble, each judged from the actors' heartbeats and nothing else:
+ *
+ *   az-blip              a needed actor is away, for at most 10 s so far: its supervisor or its standby is bringing it
+ * back region-outage        a needed actor that takes or fills orders is away for longer, or the database is
+ *   partition-reconcile  regions disagree (never with one region)
+ *   backpressure         orders wait by the thousand, or some were refused for it in the last seconds
+ *   time-to-accept       the 99th percentile of the last seconds' acceptances is above CUES_ACCEPT_SLOW_US
+ *   balance-unavailable  nobody settles right now
+ *
+ * Pure; times are wall clock, microseconds. */
+#ifndef TB_GATEWAY_CUES_H
+#define TB_GATEWAY_CUES_H
+
+#include "fleet.h"
+#include "json_out.h"
+
+enum cue {
+    CUE_AZ_BLIP,
+    CUE_REGION_OUTAGE,
+    CUE_PARTITION_RECONCILE,
+    CUE_BACKPRESSURE,
+    CUE_TIME_TO_ACCEPT,
+    CUE_BALANCE_UNAVAILABLE,
+    CUES_COUNT
+};
+enum { CUES_SAMPLES = 6, CUES_BUCKETS_MAX = 32, CUES_ACCEPTED_MIN = 20 };
+#define CUES_SAMPLE_EVERY_US 1000000
+#define CUES_ACCEPT_SLOW_US  250000
+#define CUES_BACKLOG_HIGH    10000
+#define CUES_QUEUE_HIGH      8192
+
+/* Counters as they stood at one moment. */
+struct cues_sample {
+    int64_t at_us;
+    double refused;
+    uint64_t accepted[CUES_BUCKETS_MAX];
+};
+
+struct cues {
+    int64_t since_us[CUES_COUNT];             /* 0 = not active */
+    int64_t missing_since_us[FLEET_NEEDED];   /* 0 = there */
+    int64_t store_down_since_us;              /* 0 = up */
+    struct cues_sample samples[CUES_SAMPLES]; /* a ring */
+    size_t sample_count, sample_next;
+    double backlog, queue_depth, refused_recently;
+    int64_t accept_p99_us; /* of the window, 0 = too few */
+};
+
+/* Effect: judges anew. store_up: whether the database answers. Cheap enough for every heartbeat. */
+void cues_update(struct cues *cues, const struct fleet *fleet, bool store_up, int64_t now_us);
+/* Effect: writes "cues":[{id,active,since,severity,message,data}], all six. */
+void cues_write(const struct cues *cues, struct json_out *out);
+/* Return: "az-blip", … */
+const char *cues_id(enum cue cue);
+
+#endif
