@@ -6,3 +6,4 @@ endforeach()
 
 # What tests and bench speak HTTP with is tested itself.
 add_check_test(test_http_client LABEL unit SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_http_client.c LIBS tulip_http_client)
+add_check_test(test_latency LABEL unit SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_latency.c LIBS tulip_bench)
