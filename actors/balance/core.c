@@ -108,7 +108,7 @@ static void core_pump(struct balance_core *core, struct effects *fx, int64_t now
 {
     if (core->phase != BALANCE_LIVE)
         return;
-    intake_fetch(core, fx);
+    balance_intake_fetch(core, fx);
     core_read_retries(core, fx);
     if (core->write != BALANCE_WRITE_NONE || core->backing_off)
         return;
@@ -218,7 +218,7 @@ static void core_message(struct balance_core *core, const struct input *in, stru
 {
     switch ((enum balance_link)in->link) {
     case BALANCE_LINK_OUTBOX:
-        intake_message(core, in);
+        balance_intake_message(core, in);
         break;
     case BALANCE_LINK_OPS:
         intake_ops(core, in);

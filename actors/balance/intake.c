@@ -48,14 +48,14 @@ static void intake_record(struct balance_adjustment *to, const Tb__AdjustmentRec
     (void)tb_copy_text(to->user_id, sizeof to->user_id, from->user_id);
 }
 
-void intake_message(struct balance_core *core, const struct input *in)
+void balance_intake_message(struct balance_core *core, const struct input *in)
 {
     const Tb__AdjustmentsAppended *message = (const Tb__AdjustmentsAppended *)in->message;
     size_t skip = 0;
     if (core->phase != BALANCE_LIVE)
         return; /* recovery reads the rows */
     if (message->n_records > intake_room(core)) {
-        /* No room: only remember that they exist; intake_fetch reads them when there is. */
+        /* No room: only remember that they exist; balance_intake_fetch reads them when there is. */
         uint64_t last = in->first_seq + message->n_records - 1;
         if (in->first_seq > 0 && last >= in->first_seq && last > core->outbox.seen_max)
             core->outbox.seen_max = last;
@@ -100,7 +100,7 @@ void intake_rows(struct balance_core *core, const struct input *in, struct effec
         core->fetch_wanted = true;
 }
 
-void intake_fetch(struct balance_core *core, struct effects *fx)
+void balance_intake_fetch(struct balance_core *core, struct effects *fx)
 {
     if (!core->fetch_wanted || core->phase != BALANCE_LIVE || intake_room(core) < BALANCE_READ_LIMIT ||
         !follow_fetch(&core->outbox))
@@ -117,5 +117,5 @@ void intake_poll(struct balance_core *core, struct effects *fx)
     if (core->outbox.next == core->polled_next)
         core->fetch_wanted = true; /* perhaps the last message was lost */
     core->polled_next = core->outbox.next;
-    intake_fetch(core, fx);
+    balance_intake_fetch(core, fx);
 }

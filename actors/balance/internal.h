@@ -7,12 +7,12 @@
 #include "core.h"
 
 /* --- intake.c: the outbox and ops, from messages and from rows --- */
-void intake_message(struct balance_core *core, const struct input *in);
+void balance_intake_message(struct balance_core *core, const struct input *in);
 void intake_ops(struct balance_core *core, const struct input *in);
 void intake_rows(struct balance_core *core, const struct input *in, struct effects *fx);
 /* Effect: asks for rows after the last one queued, when some are known or suspected and there is room for a full
  * answer. */
-void intake_fetch(struct balance_core *core, struct effects *fx);
+void balance_intake_fetch(struct balance_core *core, struct effects *fx);
 /* Effect: the slow poll. */
 void intake_poll(struct balance_core *core, struct effects *fx);
 /* Return: the adjustment at position (0 = the head) of the queue. */
