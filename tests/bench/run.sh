@@ -108,7 +108,7 @@ main() {
   [[ -n ${TB_BUILD_DIR-} ]] || build_run "$BUILD" Release tb-bench tb-bench-naive
   local ours naive="" failed=0
   ours=$("$BIN/tb-bench" --port "$PORT" --connections "$CONNECTIONS" --seconds "$RUN_SECONDS" --warmup "$WARMUP" --rate "$RATE" --settled) || failed=1
-  [[ -n $ours ]] || exit 1
+  [[ -n $ours ]] || fail "no figures from port $PORT" "Is it running? ./tulip up --data $DATA"
   if [[ $SKIP_NAIVE == no && -n ${TB_DATABASE_URL-} && -z $NAIVE_DATABASE ]]; then
     warn "no naive service beside TB_DATABASE_URL without --naive-database URL"
   elif [[ $SKIP_NAIVE == no ]]; then
