@@ -64,6 +64,9 @@ START_TEST(a_pause_lasts_as_long_as_asked)
     run_with("core.before:pause:2:120");
     ck_assert_int_eq(result.exit_code, 0);
     ck_assert_int_ge(clock_monotonic_us() - start_us, 120000);
+    char *first = strstr(result.output, "core.before: pause");
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_null(strstr(first + 1, "core.before: pause")); /* once */
     ck_assert_ptr_nonnull(strstr(result.output, "lived 5"));
 }
 END_TEST
