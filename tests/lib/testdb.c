@@ -60,7 +60,7 @@ static PGconn *connect_to(const char *url)
 static PGresult *query(const char *url, const char *sql)
 {
     PGconn *conn = connect_to(url);
-    PQexec(conn, "SET client_min_messages = warning");
+    PQclear(PQexec(conn, "SET client_min_messages = warning"));
     PGresult *result = PQexec(conn, sql);
     ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
