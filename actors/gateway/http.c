@@ -1,4 +1,5 @@
-/* http: listens, accepts, keeps the time limits, and ends each loop turn: handlers first, then one write per connection. */
+/* http: listens, accepts, keeps the time limits, and ends each loop turn: handlers first, then one write per
+ * connection. */
 #include "http.h"
 
 #include <arpa/inet.h>
@@ -65,7 +66,8 @@ static void on_accept(void *arg, int fd, int events)
     }
 }
 
-/* Effect: lets paused connections go on whose answers have left room; that may bring new requests, so handlers gather again. */
+/* Effect: lets paused connections go on whose answers have left room; that may bring new requests, so handlers gather
+ * again. */
 static void resume_paused(struct http_server *server)
 {
     for (bool again = true; again;) {
@@ -99,6 +101,8 @@ static void on_prepare(void *arg)
     server->dirty = again;
     if (again != NULL)
         loop_timer_set(server->wake, 0, 0);
+    else
+        loop_timer_clear(server->wake);
 }
 
 /* The next prepare does the work. */
@@ -107,7 +111,8 @@ static void on_wake(void *arg)
     (void)arg;
 }
 
-/* Effect: a request that does not come in time is answered 408 when it has begun, and closed silently when it has not. */
+/* Effect: a request that does not come in time is answered 408 when it has begun, and closed silently when it has not.
+ */
 static void expire(struct http_connection *connection)
 {
     if (connection->reading != NULL && connection->reading->parse.state != HTTP_PARSE_START && !connection->ended) {
@@ -140,16 +145,19 @@ static int listen_on(const struct http_options *options, int *port, struct err *
 {
     char service[16];
     (void)snprintf(service, sizeof service, "%d", options->port);
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
     struct addrinfo *info = NULL;
     int fd = -1, on = 1, code = getaddrinfo(options->address, service, &hints, &info);
     if (code != 0)
         return err_set(err, "listen address %s: %s", options->address, gai_strerror(code));
     fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 || bind(fd, info->ai_addr, info->ai_addrlen) < 0 ||
-        listen(fd, LISTEN_BACKLOG) < 0) {
-        (void)err_set(err, errno == EADDRINUSE ? "port %d on %s is taken by another program; choose another with --port or TB_PORT"
-                                               : "cannot listen on port %d of %s",
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
+        (void)err_set(err,
+                      errno == EADDRINUSE
+                          ? "port %d on %s is taken by another program; choose another with --port or TB_PORT"
+                          : "cannot listen on port %d of %s",
                       options->port, options->address);
         if (fd >= 0)
             (void)close(fd);
@@ -160,12 +168,13 @@ static int listen_on(const struct http_options *options, int *port, struct err *
     struct sockaddr_storage bound;
     socklen_t size = sizeof bound;
     tb_assert(getsockname(fd, (struct sockaddr *)&bound, &size) == 0);
-    *port = ntohs(bound.ss_family == AF_INET ? ((struct sockaddr_in *)&bound)->sin_port : ((struct sockaddr_in6 *)&bound)->sin6_port);
+    *port = ntohs(bound.ss_family == AF_INET ? ((struct sockaddr_in *)&bound)->sin_port
+                                             : ((struct sockaddr_in6 *)&bound)->sin6_port);
     return fd;
 }
 
-struct http_server *http_server_new(struct loop *loop, const struct http_options *options, const struct http_handler *handler, void *arg,
-                                    struct err *err)
+struct http_server *http_server_new(struct loop *loop, const struct http_options *options,
+                                    const struct http_handler *handler, void *arg, struct err *err)
 {
     int port = 0;
     int fd = listen_on(options, &port, err);

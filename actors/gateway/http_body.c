@@ -1,4 +1,5 @@
-/* http_body: bodies by Content-Length, and the chunked coding: strict framing, extensions and trailers bounded and dropped. */
+/* http_body: bodies by Content-Length, and the chunked coding: strict framing, extensions and trailers bounded and
+ * dropped. */
 #include <stdlib.h>
 #include <string.h>
 

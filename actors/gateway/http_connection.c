@@ -1,4 +1,5 @@
-/* http_connection: one client. Reads, lets http_parse cut requests out of the bytes, keeps answers in order, writes once a turn. */
+/* http_connection: one client. Reads, lets http_parse cut requests out of the bytes, keeps answers in order, writes
+ * once a turn. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -55,6 +56,10 @@ void http_connection_mark(struct http_connection *connection)
 {
     if (connection->dirty)
         return;
+    /* Answers may come after this turn's on_prepare has run (another prepare watcher's): then the loop must not sleep.
+     */
+    if (connection->server->dirty == NULL)
+        loop_timer_set(connection->server->wake, 0, 0);
     connection->dirty = true;
     connection->dirty_next = connection->server->dirty;
     connection->server->dirty = connection;
@@ -228,7 +233,8 @@ static void write_out(struct http_connection *connection)
 {
     struct text *out = &connection->out;
     while (is_sending(connection)) {
-        ssize_t size = send(connection->fd, out->bytes + connection->out_sent, out->length - connection->out_sent, MSG_NOSIGNAL);
+        ssize_t size =
+            send(connection->fd, out->bytes + connection->out_sent, out->length - connection->out_sent, MSG_NOSIGNAL);
         if (size < 0 && errno == EINTR)
             continue;
         if (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
@@ -267,8 +273,8 @@ void http_connection_resume(struct http_connection *connection)
     text_release(&pending);
 }
 
-/* Effect: all answers are given and sent and nothing more is taken: shuts our side and waits for the client to read and close, because
- * closing with unread input would reset the connection and could eat our answer. */
+/* Effect: all answers are given and sent and nothing more is taken: shuts our side and waits for the client to read and
+ * close, because closing with unread input would reset the connection and could eat our answer. */
 static void end(struct http_connection *connection)
 {
     if (connection->saw_eof || shutdown(connection->fd, SHUT_WR) < 0) {

@@ -80,7 +80,8 @@ static bool read_traceparent(const char *text, uint8_t trace_id[16], uint8_t *fl
         return false;
     memcpy(part, text, 2);
     part[2] = '\0';
-    if (!ids_unhex(part, &version, 1) || version == 0xff || (version == 0 && length != 55) || (length > 55 && text[55] != '-'))
+    if (!ids_unhex(part, &version, 1) || version == 0xff || (version == 0 && length != 55) ||
+        (length > 55 && text[55] != '-'))
         return false;
     memcpy(part, text + 53, 2);
     if (!ids_unhex(part, flags, 1))
@@ -142,11 +143,26 @@ static const char *reason_of(int status)
     static const struct {
         int status;
         const char *reason;
-    } reasons[] = {{200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {301, "Moved Permanently"}, {304, "Not Modified"},
-                   {400, "Bad Request"}, {401, "Unauthorized"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {408, "Request Timeout"},
-                   {409, "Conflict"}, {413, "Content Too Large"}, {415, "Unsupported Media Type"}, {422, "Unprocessable Content"},
-                   {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
-                   {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"}};
+    } reasons[] = {{200, "OK"},
+                   {201, "Created"},
+                   {202, "Accepted"},
+                   {204, "No Content"},
+                   {301, "Moved Permanently"},
+                   {304, "Not Modified"},
+                   {400, "Bad Request"},
+                   {401, "Unauthorized"},
+                   {404, "Not Found"},
+                   {405, "Method Not Allowed"},
+                   {408, "Request Timeout"},
+                   {409, "Conflict"},
+                   {413, "Content Too Large"},
+                   {415, "Unsupported Media Type"},
+                   {422, "Unprocessable Content"},
+                   {429, "Too Many Requests"},
+                   {431, "Request Header Fields Too Large"},
+                   {500, "Internal Server Error"},
+                   {503, "Service Unavailable"},
+                   {505, "HTTP Version Not Supported"}};
     for (size_t i = 0; i < TB_ARRAY_SIZE(reasons); i++) {
         if (reasons[i].status == status)
             return reasons[i].reason;
@@ -190,7 +206,8 @@ static void add_traceparent(struct text *text, const struct http_exchange *excha
     add_line(text, "traceparent", value);
 }
 
-static void add_head(struct text *text, struct http_exchange *exchange, int status, const char *content_type, size_t length, bool closes)
+static void add_head(struct text *text, struct http_exchange *exchange, int status, const char *content_type,
+                     size_t length, bool closes)
 {
     const struct http_request *request = &exchange->request;
     text_append_string(text, "HTTP/1.1 ");

@@ -7,16 +7,16 @@
 #include "json_out.h"
 
 enum {
-    QUEUE_MAX = 32,               /* requests of one connection without an answer; then reading pauses */
-    OUT_MAX = 1024 * 1024,        /* unsent bytes of one connection; then reading pauses */
-    OUT_KEPT_MAX = 16 * 1024,     /* a larger buffer is given back when it is empty */
+    QUEUE_MAX = 32,           /* requests of one connection without an answer; then reading pauses */
+    OUT_MAX = 1024 * 1024,    /* unsent bytes of one connection; then reading pauses */
+    OUT_KEPT_MAX = 16 * 1024, /* a larger buffer is given back when it is empty */
     READ_SIZE = 64 * 1024,
     EXCHANGES_KEPT_MAX = 512,
     ADDRESS_TEXT_MAX = 48,
 };
-#define LINGER_TIMEOUT_US  (2 * 1000000LL)
-#define WRITE_TIMEOUT_US   (30 * 1000000LL)
-#define SWEEP_INTERVAL_US  (250 * 1000LL)
+#define LINGER_TIMEOUT_US (2 * 1000000LL)
+#define WRITE_TIMEOUT_US  (30 * 1000000LL)
+#define SWEEP_INTERVAL_US (250 * 1000LL)
 
 /* One request and its answer. Lives from the request's first byte until http_respond. */
 struct http_exchange {
@@ -24,11 +24,11 @@ struct http_exchange {
     struct http_server *server;
     struct http_connection *connection; /* NULL: the client is gone */
     struct http_parse parse;
-    struct text headers;         /* added by the handler, rendered */
-    struct text answer;          /* rendered while earlier requests of the connection wait */
+    struct text headers; /* added by the handler, rendered */
+    struct text answer;  /* rendered while earlier requests of the connection wait */
     uint8_t trace_flags;
     bool queued, answered;
-    struct http_exchange *next;  /* in the connection's queue, or in the free list */
+    struct http_exchange *next; /* in the connection's queue, or in the free list */
     struct http_exchange *all_next, *all_previous;
 };
 
@@ -41,13 +41,13 @@ struct http_connection {
     int events;
     char address[ADDRESS_TEXT_MAX];
     bool loopback;
-    bool dirty;      /* in the server's list for this turn */
-    bool paused;     /* too much is waiting: not reading */
-    bool ended;      /* no further request is taken: the client ended its side, asked to close, or was refused */
+    bool dirty;  /* in the server's list for this turn */
+    bool paused; /* too much is waiting: not reading */
+    bool ended;  /* no further request is taken: the client ended its side, asked to close, or was refused */
     bool saw_eof;
-    bool lingering;  /* our side is shut; what still comes is thrown away, so that the client reads our answer */
-    bool broken;     /* to be closed at the end of the turn */
-    int64_t deadline_us;      /* of what it is doing now, monotonic */
+    bool lingering;      /* our side is shut; what still comes is thrown away, so that the client reads our answer */
+    bool broken;         /* to be closed at the end of the turn */
+    int64_t deadline_us; /* of what it is doing now, monotonic */
     int64_t write_deadline_us; /* 0 = nothing unsent */
     struct http_exchange *reading;
     struct http_exchange *queue_first, *queue_last;

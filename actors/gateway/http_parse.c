@@ -1,5 +1,6 @@
-/* http_parse: finds the head, has http_parser read it, and refuses what is not strictly HTTP/1.x (the only file that includes
- * http_parser.h). Each byte of the head is looked at as it comes, so a hostile one is refused at once and not at a time limit. */
+/* http_parse: finds the head, has http_parser read it, and refuses what is not strictly HTTP/1.x (the only file that
+ * includes http_parser.h). Each byte of the head is looked at as it comes, so a hostile one is refused at once and not
+ * at a time limit. */
 #include "http_parse.h"
 
 #include <http_parser.h>
@@ -123,8 +124,10 @@ static int on_headers_complete(http_parser *parser)
     return 1; /* the body is ours */
 }
 
-static const http_parser_settings parser_settings = {
-    .on_url = on_target, .on_header_field = on_name, .on_header_value = on_value, .on_headers_complete = on_headers_complete};
+static const http_parser_settings parser_settings = {.on_url = on_target,
+                                                     .on_header_field = on_name,
+                                                     .on_header_value = on_value,
+                                                     .on_headers_complete = on_headers_complete};
 
 /* --- the request line --- */
 
@@ -144,7 +147,8 @@ static enum http_verb verb_of(const char *method)
     static const struct {
         const char *name;
         enum http_verb verb;
-    } verbs[] = {{"POST", VERB_POST}, {"GET", VERB_GET}, {"HEAD", VERB_HEAD}, {"PUT", VERB_PUT}, {"DELETE", VERB_DELETE}, {"OPTIONS", VERB_OPTIONS}};
+    } verbs[] = {{"POST", VERB_POST}, {"GET", VERB_GET},       {"HEAD", VERB_HEAD},
+                 {"PUT", VERB_PUT},   {"DELETE", VERB_DELETE}, {"OPTIONS", VERB_OPTIONS}};
     for (size_t i = 0; i < TB_ARRAY_SIZE(verbs); i++) {
         if (strcmp(verbs[i].name, method) == 0)
             return verbs[i].verb;
@@ -255,7 +259,8 @@ static bool check_host(struct http_parse *parse)
     if (*host == '\0')
         return refused(parse, "The Host header is empty.");
     for (; *host != '\0'; host++) {
-        bool alphanumeric = (*host >= '0' && *host <= '9') || (*host >= 'a' && *host <= 'z') || (*host >= 'A' && *host <= 'Z');
+        bool alphanumeric =
+            (*host >= '0' && *host <= '9') || (*host >= 'a' && *host <= 'z') || (*host >= 'A' && *host <= 'Z');
         if (!alphanumeric && strchr("-._~%!$&'()*+;=:[]", *host) == NULL)
             return refused(parse, "The Host header is not a host.");
     }
@@ -270,7 +275,8 @@ static bool check_framing(struct http_parse *parse)
     if (codings > 0 && lengths > 0)
         return refused(parse, "Transfer-Encoding and Content-Length together are ambiguous.");
     if (codings > 0) {
-        if (codings > 1 || parse->is_http_1_0 || strcasecmp(http_parse_header(parse, "Transfer-Encoding"), "chunked") != 0)
+        if (codings > 1 || parse->is_http_1_0 ||
+            strcasecmp(http_parse_header(parse, "Transfer-Encoding"), "chunked") != 0)
             return refused(parse, "The only transfer coding taken is chunked.");
         parse->chunked = true;
     }
@@ -283,8 +289,9 @@ static bool check_framing(struct http_parse *parse)
             return refused(parse, "Content-Length is not a number.");
         /* More digits than fit are too large all the same. */
         for (size_t i = 0; i < digits; i++)
-            parse->content_length = parse->content_length > (UINT64_C(1) << 56) ? parse->content_length
-                                                                              : parse->content_length * 10 + (uint64_t)(value[i] - '0');
+            parse->content_length = parse->content_length > (UINT64_C(1) << 56)
+                                        ? parse->content_length
+                                        : parse->content_length * 10 + (uint64_t)(value[i] - '0');
     }
     return true;
 }
@@ -312,7 +319,8 @@ static void read_head(struct http_parse *parse)
     http_parser parser;
     http_parser_init(&parser, HTTP_REQUEST);
     parser.data = &reader;
-    /* Our own method check takes any token, so that an unknown method is answered 405 like any other; the library sees a GET. */
+    /* Our own method check takes any token, so that an unknown method is answered 405 like any other; the library sees
+     * a GET. */
     size_t rest = parse->head_length - (size_t)(target - parse->head);
     if (http_parser_execute(&parser, &parser_settings, "GET ", 4) == 4)
         (void)http_parser_execute(&parser, &parser_settings, target, rest);

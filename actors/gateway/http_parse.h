@@ -79,7 +79,8 @@ struct http_parse {
 void http_parse_reset(struct http_parse *parse);
 void http_parse_release(struct http_parse *parse);
 
-/* Effect: reads on. Return: bytes used; stops short at HEAD (feed the rest again, even if it is empty), DONE and REFUSED. */
+/* Effect: reads on. Return: bytes used; stops short at HEAD (feed the rest again, even if it is empty), DONE and
+ * REFUSED. */
 size_t http_parse_feed(struct http_parse *parse, const char *bytes, size_t size);
 
 /* For http_parse.c: reads the body (http_body.c). */

@@ -1,7 +1,8 @@
 /* json_in: one pass of our own over the text for depth, raw values and numbers; jansson for everything else.
  *
- * jansson refuses numbers that fit neither int64 nor double, although they are valid JSON and only out of this API's range. So it is
- * given a copy in which long numbers and those with exponents, once their grammar is checked, are overwritten by a 0 and blanks. */
+ * jansson refuses numbers that fit neither int64 nor double, although they are valid JSON and only out of this API's
+ * range. So it is given a copy in which long numbers and those with exponents, once their grammar is checked, are
+ * overwritten by a 0 and blanks. */
 #include "json_in.h"
 
 #include <jansson.h>
@@ -240,7 +241,8 @@ static void take_fields(struct json_in *in, const struct scan *scan, json_t *obj
     /* jansson keeps the members in the order of the text, so the n-th has the n-th raw value. */
     tb_assert(json_object_size(object) == scan->count);
     in->fields = arena_array(&arena, scan->count + 1, sizeof *in->fields);
-    json_object_foreach(object, name, value) {
+    json_object_foreach(object, name, value)
+    {
         struct json_in_field *field = &in->fields[in->count];
         const struct span *span = &scan->values[in->count++];
         field->name = name;
@@ -302,8 +304,8 @@ static bool has_control_character(const char *text, size_t length)
     return false;
 }
 
-const char *json_in_text(const struct json_in *in, const char *name, size_t characters_min, size_t characters_max, bool required,
-                         struct field_errors *errors)
+const char *json_in_text(const struct json_in *in, const char *name, size_t characters_min, size_t characters_max,
+                         bool required, struct field_errors *errors)
 {
     const struct json_in_field *field = json_in_find(in, name);
     if (field == NULL) {
@@ -319,8 +321,8 @@ const char *json_in_text(const struct json_in *in, const char *name, size_t char
     if (characters > characters_max)
         field_error(errors, name, "TOO_LONG", "must have at most %zu characters", characters_max);
     else if (characters < characters_min)
-        field_error(errors, name, characters == 0 ? "REQUIRED" : "INVALID_FORMAT", "must have at least %zu character%s", characters_min,
-                    characters_min == 1 ? "" : "s");
+        field_error(errors, name, characters == 0 ? "REQUIRED" : "INVALID_FORMAT", "must have at least %zu character%s",
+                    characters_min, characters_min == 1 ? "" : "s");
     else if (has_control_character(field->text, field->text_length))
         field_error(errors, name, "INVALID_FORMAT", "must not have control characters");
     else
@@ -328,8 +330,8 @@ const char *json_in_text(const struct json_in *in, const char *name, size_t char
     return NULL;
 }
 
-bool json_in_int(const struct json_in *in, const char *name, int64_t minimum, int64_t maximum, bool required, int64_t *value,
-                 struct field_errors *errors)
+bool json_in_int(const struct json_in *in, const char *name, int64_t minimum, int64_t maximum, bool required,
+                 int64_t *value, struct field_errors *errors)
 {
     const struct json_in_field *field = json_in_find(in, name);
     if (field == NULL) {

@@ -17,7 +17,8 @@ static const struct problem_entry {
     [PROBLEM_VALIDATION] = {"VALIDATION", "The request has invalid fields", 400, false},
     [PROBLEM_MALFORMED_JSON] = {"MALFORMED_JSON", "The body is not one well-formed JSON object", 400, false},
     [PROBLEM_BAD_CURSOR] = {"BAD_CURSOR", "The cursor is not one of ours", 400, false},
-    [PROBLEM_IDEMPOTENCY_KEY_MISMATCH] = {"IDEMPOTENCY_KEY_MISMATCH", "Header and body give different idempotency keys", 400, false},
+    [PROBLEM_IDEMPOTENCY_KEY_MISMATCH] = {"IDEMPOTENCY_KEY_MISMATCH", "Header and body give different idempotency keys",
+                                          400, false},
     [PROBLEM_BAD_REQUEST] = {"BAD_REQUEST", "The request is not valid HTTP", 400, false},
     [PROBLEM_UNAUTHORIZED] = {"UNAUTHORIZED", "This needs the administrator's token", 401, false},
     [PROBLEM_NOT_FOUND] = {"NOT_FOUND", "There is nothing here", 404, false},
@@ -28,8 +29,10 @@ static const struct problem_entry {
     [PROBLEM_PERSONA_LAST] = {"PERSONA_LAST", "The last persona cannot be removed", 409, false},
     [PROBLEM_CONFLICT] = {"CONFLICT", "The present state does not allow this", 409, false},
     [PROBLEM_TOO_LARGE] = {"TOO_LARGE", "The body is too large", 413, false},
-    [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = {"UNSUPPORTED_MEDIA_TYPE", "The body has a type that is not taken here", 415, false},
-    [PROBLEM_IDEMPOTENCY_KEY_REUSED] = {"IDEMPOTENCY_KEY_REUSED", "The idempotency key belongs to another order", 422, false},
+    [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = {"UNSUPPORTED_MEDIA_TYPE", "The body has a type that is not taken here", 415,
+                                        false},
+    [PROBLEM_IDEMPOTENCY_KEY_REUSED] = {"IDEMPOTENCY_KEY_REUSED", "The idempotency key belongs to another order", 422,
+                                        false},
     [PROBLEM_AVATAR_UNDECODABLE] = {"AVATAR_UNDECODABLE", "The picture cannot be decoded", 422, false},
     [PROBLEM_RATE_LIMITED] = {"RATE_LIMITED", "Too many requests", 429, true},
     [PROBLEM_HEADERS_TOO_LARGE] = {"HEADERS_TOO_LARGE", "Request line and headers are too large", 431, false},
@@ -37,7 +40,8 @@ static const struct problem_entry {
     [PROBLEM_BACKPRESSURE] = {"BACKPRESSURE", "Too much work is waiting; nothing was accepted", 503, true},
     [PROBLEM_STORE_UNAVAILABLE] = {"STORE_UNAVAILABLE", "The store cannot be reached; a retry is safe", 503, true},
     [PROBLEM_REGION_UNAVAILABLE] = {"REGION_UNAVAILABLE", "The region is not available; a retry is safe", 503, true},
-    [PROBLEM_VERSION_NOT_SUPPORTED] = {"VERSION_NOT_SUPPORTED", "Only HTTP/1.0 and HTTP/1.1 are spoken here", 505, false},
+    [PROBLEM_VERSION_NOT_SUPPORTED] = {"VERSION_NOT_SUPPORTED", "Only HTTP/1.0 and HTTP/1.1 are spoken here", 505,
+                                       false},
 };
 
 void field_error(struct field_errors *errors, const char *field, const char *code, const char *format, ...)
@@ -124,8 +128,8 @@ static void write_type(struct json_out *out, const char *code)
     json_out_string(out, "type", type);
 }
 
-void problem_write(struct text *text, enum problem_code code, const char *detail, const char *instance, const char *request_id,
-                   const struct field_errors *errors, const char *members)
+void problem_write(struct text *text, enum problem_code code, const char *detail, const char *instance,
+                   const char *request_id, const struct field_errors *errors, const char *members)
 {
     const struct problem_entry *entry = entry_of(code);
     struct json_out out;
@@ -147,8 +151,8 @@ void problem_write(struct text *text, enum problem_code code, const char *detail
     json_out_end(&out);
 }
 
-static void respond(struct http_request *request, enum problem_code code, const char *detail, const struct field_errors *errors,
-                    const char *members)
+static void respond(struct http_request *request, enum problem_code code, const char *detail,
+                    const struct field_errors *errors, const char *members)
 {
     const struct problem_entry *entry = entry_of(code);
     if (entry->status == 503 || entry->status == 429)
@@ -174,7 +178,7 @@ void problem_respond_with(struct http_request *request, enum problem_code code, 
 void problem_respond_fields(struct http_request *request, const struct field_errors *errors)
 {
     char detail[128];
-    (void)snprintf(detail, sizeof detail, "%zu field%s of the request %s not valid.", errors->count, errors->count == 1 ? "" : "s",
-                   errors->count == 1 ? "is" : "are");
+    (void)snprintf(detail, sizeof detail, "%zu field%s of the request %s not valid.", errors->count,
+                   errors->count == 1 ? "" : "s", errors->count == 1 ? "is" : "are");
     respond(request, PROBLEM_VALIDATION, detail, errors, NULL);
 }

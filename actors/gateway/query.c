@@ -28,8 +28,8 @@ static size_t utf8_sequence(const unsigned char *bytes, size_t left)
             return 0;
     }
     /* Overlong forms, surrogates, beyond U+10FFFF. */
-    if ((first == 0xe0 && bytes[1] < 0xa0) || (first == 0xed && bytes[1] > 0x9f) || (first == 0xf0 && bytes[1] < 0x90) ||
-        (first == 0xf4 && bytes[1] > 0x8f))
+    if ((first == 0xe0 && bytes[1] < 0xa0) || (first == 0xed && bytes[1] > 0x9f) ||
+        (first == 0xf0 && bytes[1] < 0x90) || (first == 0xf4 && bytes[1] > 0x8f))
         return 0;
     return length;
 }
@@ -96,8 +96,7 @@ bool query_parse(struct query *query, const char *raw, struct field_errors *erro
                 return false;
             }
             const char *name = store_piece(query, &used, raw, name_length);
-            const char *value =
-                equals == NULL ? "" : store_piece(query, &used, equals + 1, length - name_length - 1);
+            const char *value = equals == NULL ? "" : store_piece(query, &used, equals + 1, length - name_length - 1);
             if (name == NULL || value == NULL) {
                 field_error(errors, name == NULL ? "query" : name, "INVALID_FORMAT",
                             "must be percent-encoded UTF-8 text without control characters");

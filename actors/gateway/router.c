@@ -27,7 +27,8 @@ void router_add(struct router *router, const struct route *routes)
         tb_assert(router->count < ROUTER_ROUTES_MAX);
         size_t at = 0;
         for (size_t i = 0; i < router->count; i++)
-            tb_assert(router->routes[i]->verb != routes->verb || strcmp(router->routes[i]->pattern, routes->pattern) != 0);
+            tb_assert(router->routes[i]->verb != routes->verb ||
+                      strcmp(router->routes[i]->pattern, routes->pattern) != 0);
         while (at < router->count && !goes_before(routes->pattern, router->routes[at]->pattern))
             at++;
         memmove(router->routes + at + 1, router->routes + at, (router->count - at) * sizeof router->routes[0]);
@@ -37,7 +38,8 @@ void router_add(struct router *router, const struct route *routes)
     }
 }
 
-/* Effect: compares segment by segment, the params undecoded. Return: whether it fits; spans of the params in starts and lengths. */
+/* Effect: compares segment by segment, the params undecoded. Return: whether it fits; spans of the params in starts and
+ * lengths. */
 static bool pattern_fits(const char *pattern, const char *path, const char **starts, size_t *lengths, size_t *count)
 {
     *count = 0;
@@ -89,7 +91,8 @@ bool router_find(const struct router *router, enum http_verb verb, const char *p
         if (route->verb == wanted)
             match->route = route;
     }
-    /* A literal claims its path for all verbs: /api/orders/by-key has no DELETE because /api/orders/{orderId} has one. */
+    /* A literal claims its path for all verbs: /api/orders/by-key has no DELETE because /api/orders/{orderId} has one.
+     */
     if (match->verbs != 0)
         return true;
     bool decoded = true;
@@ -113,7 +116,8 @@ void router_format_allow(unsigned verbs, char *text, size_t size)
     static const struct {
         unsigned verb;
         const char *name;
-    } names[] = {{VERB_GET, "GET"}, {VERB_HEAD, "HEAD"}, {VERB_POST, "POST"}, {VERB_PUT, "PUT"}, {VERB_DELETE, "DELETE"}, {VERB_OPTIONS, "OPTIONS"}};
+    } names[] = {{VERB_GET, "GET"}, {VERB_HEAD, "HEAD"},     {VERB_POST, "POST"},
+                 {VERB_PUT, "PUT"}, {VERB_DELETE, "DELETE"}, {VERB_OPTIONS, "OPTIONS"}};
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < TB_ARRAY_SIZE(names); i++) {

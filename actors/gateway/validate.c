@@ -12,14 +12,15 @@ bool validate_is_user_id(const char *text)
     return length >= 2 && length <= ORDER_USER_MAX && text[length] == '\0' && text[0] != '-';
 }
 
-static void check_user(const struct json_in *in, validate_user *known, void *arg, struct order_input *order, struct validate_result *result,
-                       bool *unknown)
+static void check_user(const struct json_in *in, validate_user *known, void *arg, struct order_input *order,
+                       struct validate_result *result, bool *unknown)
 {
     const char *user = json_in_text(in, "userId", 1, 4096, true, &result->errors);
     if (user == NULL)
         return;
     if (!validate_is_user_id(user)) {
-        field_error(&result->errors, "userId", "INVALID_FORMAT", "must be 2 to 40 of a-z, 0-9 and -, not beginning with -");
+        field_error(&result->errors, "userId", "INVALID_FORMAT",
+                    "must be 2 to 40 of a-z, 0-9 and -, not beginning with -");
         return;
     }
     (void)tb_copy_text(order->user_id, sizeof order->user_id, user);
@@ -30,8 +31,8 @@ static void check_user(const struct json_in *in, validate_user *known, void *arg
 }
 
 /* Return: the index of the field's value in choices + 1; 0 when absent or (error added) none of them. */
-static int choose(const struct json_in *in, const char *name, const char *const *choices, const char *words, bool required,
-                  struct field_errors *errors)
+static int choose(const struct json_in *in, const char *name, const char *const *choices, const char *words,
+                  bool required, struct field_errors *errors)
 {
     const struct json_in_field *field = json_in_find(in, name);
     if (field == NULL) {
@@ -83,7 +84,8 @@ static void check_price(const struct json_in *in, struct order_input *order, str
         field_error(errors, "price", "INVALID_FORMAT", "must be an amount in plain notation like 124.20");
     else if (parsed == MONEY_TOO_MANY_DECIMALS)
         field_error(errors, "price", "TOO_MANY_DECIMALS", "must have at most two decimals");
-    else if (parsed != MONEY_OK || negative || price.cents < ORDER_PRICE_MIN_CENTS || price.cents > ORDER_PRICE_MAX_CENTS)
+    else if (parsed != MONEY_OK || negative || price.cents < ORDER_PRICE_MIN_CENTS ||
+             price.cents > ORDER_PRICE_MAX_CENTS)
         field_error(errors, "price", "OUT_OF_RANGE", "must be 0.01 to 10000000.00");
     else
         order->price = price;
@@ -113,7 +115,8 @@ static bool is_key(const char *text, struct field_errors *errors)
             length = 0;
     }
     if (length == 0)
-        field_error(errors, "idempotencyKey", "INVALID_FORMAT", "must be 1 to %d printable ASCII characters", ORDER_KEY_MAX);
+        field_error(errors, "idempotencyKey", "INVALID_FORMAT", "must be 1 to %d printable ASCII characters",
+                    ORDER_KEY_MAX);
     return length > 0;
 }
 
@@ -127,7 +130,8 @@ static void check_key(const struct json_in *in, const char *header_key, size_t h
     else if (field != NULL && is_key(field->text, &result->errors))
         body_key = field->text;
     if (header_count > 1)
-        field_error(&result->errors, "idempotencyKey", "DUPLICATE", "the Idempotency-Key header is given more than once");
+        field_error(&result->errors, "idempotencyKey", "DUPLICATE",
+                    "the Idempotency-Key header is given more than once");
     else if (header_key != NULL && !is_key(header_key, &result->errors))
         header_key = NULL;
     if (body_key != NULL && header_key != NULL && strcmp(body_key, header_key) != 0)
@@ -137,8 +141,8 @@ static void check_key(const struct json_in *in, const char *header_key, size_t h
         (void)tb_copy_text(order->key, sizeof order->key, key);
 }
 
-bool validate_order(const struct json_in *in, const char *header_key, size_t header_count, validate_user *user_known, void *arg,
-                    struct order_input *order, struct validate_result *result)
+bool validate_order(const struct json_in *in, const char *header_key, size_t header_count, validate_user *user_known,
+                    void *arg, struct order_input *order, struct validate_result *result)
 {
     static const char *const sides[] = {"BUY", "SELL", NULL};
     static const char *const times[] = {"GTC", "IOC", "FOK", NULL};

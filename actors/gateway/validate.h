@@ -1,4 +1,5 @@
-/* validate: an order as the API takes it, from the JSON of its body and its Idempotency-Key header; every fault at once. Pure. */
+/* validate: an order as the API takes it, from the JSON of its body and its Idempotency-Key header; every fault at
+ * once. Pure. */
 #ifndef TB_GATEWAY_VALIDATE_H
 #define TB_GATEWAY_VALIDATE_H
 
@@ -9,7 +10,13 @@
 #include "problem.h"
 #include "types.pb-c.h"
 
-enum { ORDER_USER_MAX = 40, ORDER_CLIENT_MAX = 64, ORDER_KEY_MAX = 255, ORDER_SEED_MAX = 64, ORDER_QUANTITY_MAX = 1000000 };
+enum {
+    ORDER_USER_MAX = 40,
+    ORDER_CLIENT_MAX = 64,
+    ORDER_KEY_MAX = 255,
+    ORDER_SEED_MAX = 64,
+    ORDER_QUANTITY_MAX = 1000000
+};
 #define ORDER_PRICE_MIN_CENTS 1LL
 #define ORDER_PRICE_MAX_CENTS 1000000000LL /* 10000000.00 */
 
@@ -34,15 +41,16 @@ struct validate_result {
     bool only_user_unknown; /* everything is right but the user: an order placed before may still be replayed */
 };
 
-/* Effect: fills order and result. header_key: the Idempotency-Key header, NULL = none; header_count: how many of them there are.
- * Return: whether the order may be placed. */
-bool validate_order(const struct json_in *in, const char *header_key, size_t header_count, validate_user *user_known, void *arg,
-                    struct order_input *order, struct validate_result *result);
+/* Effect: fills order and result. header_key: the Idempotency-Key header, NULL = none; header_count: how many of them
+ * there are. Return: whether the order may be placed. */
+bool validate_order(const struct json_in *in, const char *header_key, size_t header_count, validate_user *user_known,
+                    void *arg, struct order_input *order, struct validate_result *result);
 
 /* Return: whether text is ^[a-z0-9][a-z0-9-]{1,39}$. */
 bool validate_is_user_id(const char *text);
 
-/* Return: seconds (1 to 10) that "Prefer: wait=N" asks for; 0 when it does not, or asks for something else. header may be NULL. */
+/* Return: seconds (1 to 10) that "Prefer: wait=N" asks for; 0 when it does not, or asks for something else. header may
+ * be NULL. */
 int validate_prefer_wait(const char *header);
 
 #endif

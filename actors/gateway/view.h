@@ -31,7 +31,8 @@ struct view_user {
     struct money balance;
     uint64_t balance_version;
     int64_t balance_updated_at_us;
-    struct money pending; /* what open orders and unsettled adjustments will still move (held at the ends of the range) */
+    struct money
+        pending; /* what open orders and unsettled adjustments will still move (held at the ends of the range) */
     __int128 pending_wide; /* the same, exactly: ten thousand orders of the largest size exceed 64 bits */
 };
 

@@ -1,0 +1,9 @@
+/* gateway_main: the actor's spec, for main() and for tests that run a whole gateway. */
+#ifndef TB_GATEWAY_MAIN_H
+#define TB_GATEWAY_MAIN_H
+
+#include "actor.h"
+
+extern const struct actor_spec gateway_spec;
+
+#endif
