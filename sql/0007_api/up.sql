@@ -39,7 +39,7 @@ RETURN total / nullif(quantity, 0) + CASE sign(2 * (total % nullif(quantity, 0))
 CREATE FUNCTION side_text(side smallint) RETURNS text LANGUAGE sql IMMUTABLE RETURN CASE side WHEN 1 THEN 'BUY' WHEN 2 THEN 'SELL' END;
 
 CREATE FUNCTION milliseconds_between(earlier timestamptz, later timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE
-RETURN greatest(0, trunc(extract(epoch FROM later - earlier) * 1000))::bigint;
+RETURN CASE WHEN later < earlier THEN 0 ELSE trunc(extract(epoch FROM later - earlier) * 1000) END::bigint;
 
 -- {"items":[…],"nextCursor":…}
 CREATE FUNCTION list_text(items text, next_cursor text) RETURNS text LANGUAGE sql IMMUTABLE
