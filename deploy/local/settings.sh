@@ -56,6 +56,15 @@ settings_check() {
     [[ ${!name} != *$'\n'* ]] || fail "$name has a line break in it"
     SETTINGS_GIVEN+=("$name")
   done
+  settings_check_values
+}
+
+# Effect: has every actor look at the values it would get, so that a bad one is refused here and not in a crash loop.
+settings_check_values() {
+  local actor why
+  for actor in "${ACTORS[@]}"; do
+    why=$("$BIN/tb-$actor" --print-config 2>&1 >/dev/null) || fail "a setting is wrong: ${why:-tb-$actor does not say why}"
+  done
 }
 
 # Effect: DATA/settings becomes exactly what was given now.
@@ -71,7 +80,16 @@ settings_write() {
   printf '%s\n' "$PORT" | put "$SETTINGS/TB_PORT"
   printf '%s\n' "$RUN_DIR" | put "$SETTINGS/TB_RUN_DIR"
   printf '%s\n' "${TB_REGION:-nl-1}" | put "$SETTINGS/TB_REGION"
+  settings_note_build
   [[ -z ${TB_FAULT-} ]] || printf '%s\n' "$TB_FAULT" | put "$SETTINGS/TB_FAULT"
+}
+
+# Effect: notes what was built, for /api/config.
+settings_note_build() {
+  local commit
+  commit=$(git -c safe.directory='*' -C "$TULIP_HOME" rev-parse --short HEAD 2>/dev/null) || commit=unknown
+  [[ -n ${TB_BUILD_COMMIT-} ]] || printf '%s\n' "$commit" | put "$SETTINGS/TB_BUILD_COMMIT"
+  [[ -n ${TB_BUILD_TIME-} ]] || date -u -r "$BIN/tb-gateway" +%Y-%m-%dT%H:%M:%SZ | put "$SETTINGS/TB_BUILD_TIME"
 }
 
 # settings_get NAME FALLBACK: a setting the instance was started with.

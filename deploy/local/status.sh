@@ -1,9 +1,3 @@
- loop=0 health
-  [[ ! -r $DATA/run/$name.loop ]] || loop=$(<"$DATA/run/$name.loop")
-  if ((loop >= 3 && seconds < 5)); then
-    printf 'CRASHING -\n'
-  elif [[ $pid == - ]]; then
-    printf 'DOWN -\n'
 # shellcheck shell=bash
 # status: what s6 knows (pid, uptime) joined with what the gateway knows (/health/ready: state, lag) and our own count of restarts.
 

@@ -1,0 +1,4 @@
+int f(void)
+{
+    return clock_gettime(0, 0);
+}

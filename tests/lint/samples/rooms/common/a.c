@@ -1,0 +1,3 @@
+#include <czmq.h>
+#include <libpq-fe.h>
+#include <string.h>

@@ -1,0 +1,3 @@
+#!/bin/bash
+rm $1
+cd /nowhere
