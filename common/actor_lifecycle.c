@@ -14,6 +14,7 @@ enum {
     DRAIN_MAX_US = 2000000,
     DRAIN_LOOK_US = 5000,
     STATEMENT_TIMEOUT_MS = 10000,
+    LEASE_MS = 4000, /* a leader that is stopped (SIGSTOP) loses the lock after this */
 };
 
 static const char *const state_names[STATE_COUNT] = {
@@ -271,7 +272,8 @@ static int open_store(struct actor *actor, struct err *err)
                                  .application_name = name,
                                  .user = user,
                                  .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
-                                 .read_only = actor->spec->read_only};
+                                 .read_only = actor->spec->read_only,
+                                 .lease_ms = actor->spec->leads != NULL ? LEASE_MS : 0};
     struct db_statement *statements = tb_alloc_zero(actor->spec->proc_count, sizeof *statements);
     for (size_t i = 0; i < actor->spec->proc_count; i++)
         statements[i] = (struct db_statement){actor->spec->procs[i].name, actor->spec->procs[i].sql};

@@ -21,6 +21,7 @@ enum {
     REASON_MAX = 256,
     KEYWORDS_MAX = 64,
     PARAMS_MAX = 48,
+    OWN_STATEMENTS = 2,
 };
 
 /* DOWN (backoff) -> CONNECTING (PQconnectPoll) -> SETUP (settings checked, statements prepared) -> UP, and from
@@ -44,10 +45,11 @@ struct db_rows {
 struct db {
     struct loop *loop;
     char *url, *application_name, *user;
-    char settings[512];      /* session settings, as an options string */
+    char settings[768];      /* session settings, as an options string */
     int64_t answer_limit_us; /* 0 = none */
     bool read_only;
-    struct db_statement *statements; /* the caller's, and our own try_lock last */
+    int64_t lease_us;                /* 0 = none */
+    struct db_statement *statements; /* the caller's, then ping, then try_lock */
     struct prepared *prepared;
     size_t statement_count;
     db_state_handler *on_state;
@@ -64,12 +66,15 @@ struct db {
     struct call calls[DB_CALLS_MAX]; /* a ring; the oldest is the one whose results come now */
     size_t first, under_way;
     int64_t head_since_us;
+    int64_t spoken_us;     /* when the last call was sent */
     PGresult *head_result; /* held until its transaction has ended */
     enum db_status head_status;
     char head_error[REASON_MAX];
     bool in_handler;
 };
 
+/* Our own statements, prepared after the caller's. */
+static const struct db_statement ping = {"tb_ping", "SELECT 1"};
 static const struct db_statement try_lock = {"tb_try_lock", "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"};
 
 static void drop_connection(struct db *db, const char *reason);
@@ -115,7 +120,7 @@ static PGconn *start_connection(struct db *db)
 {
     const char *keywords[KEYWORDS_MAX] = {NULL};
     const char *values[KEYWORDS_MAX] = {NULL};
-    char options[1024] = "";
+    char options[2048] = "";
     int count = 0;
     put_setting(keywords, values, &count, "gssencmode", "disable");
     PQconninfoOption *parsed = PQconninfoParse(db->url, NULL);
@@ -125,7 +130,7 @@ static PGconn *start_connection(struct db *db)
         if (option->val == NULL)
             continue;
         if (strcmp(option->keyword, "options") == 0)
-            tb_copy_text(options, sizeof options / 2, option->val);
+            tb_copy_text(options, sizeof options - sizeof db->settings - 2, option->val);
         else
             put_setting(keywords, values, &count, option->keyword, option->val);
     }
@@ -205,6 +210,24 @@ static void drop_connection(struct db *db, const char *reason)
     schedule_retry(db);
 }
 
+static bool send_call(struct db *db, size_t statement, const struct db_params *params, db_result_handler *handler,
+                      void *arg);
+
+static void on_ping(void *arg, enum db_status status, const struct db_rows *rows, const char *error)
+{
+    (void)arg; /* the server has heard of us, that is all */
+    (void)status;
+    (void)rows;
+    (void)error;
+}
+
+static void keep_lease(struct db *db)
+{
+    struct db_params none = {0};
+    if (db->lease_us > 0 && db->under_way == 0 && clock_monotonic_us() - db->spoken_us > db->lease_us / 4)
+        send_call(db, db->statement_count - OWN_STATEMENTS, &none, on_ping, db);
+}
+
 static void on_deadline(void *arg)
 {
     struct db *db = arg;
@@ -216,6 +239,8 @@ static void on_deadline(void *arg)
              clock_monotonic_us() - db->head_since_us > db->answer_limit_us)
         drop_connection(
             db, "no answer within the statement timeout and 5 s"); /* never a cancel: it might hit a waiting COMMIT */
+    else
+        keep_lease(db);
 }
 
 static void flush_output(struct db *db)
@@ -471,6 +496,7 @@ static bool send_call(struct db *db, size_t statement, const struct db_params *p
     db->calls[(db->first + db->under_way) % DB_CALLS_MAX] = (struct call){handler, arg};
     if (db->under_way++ == 0)
         begin_head(db);
+    db->spoken_us = clock_monotonic_us();
     if (PQpipelineSync(db->conn) != 1)
         copy_line(db->reason, sizeof db->reason, PQerrorMessage(db->conn));
     flush_output(db);
@@ -479,7 +505,7 @@ static bool send_call(struct db *db, size_t statement, const struct db_params *p
 
 bool db_call(struct db *db, size_t statement, const struct db_params *params, db_result_handler *handler, void *arg)
 {
-    tb_assert(statement < db->statement_count - 1);
+    tb_assert(statement < db->statement_count - OWN_STATEMENTS);
     return send_call(db, statement, params, handler, arg);
 }
 
@@ -516,11 +542,13 @@ enum db_state db_current_state(const struct db *db)
 static void write_settings(struct db *db, const struct db_options *options)
 {
     int timeout = options->statement_timeout_ms;
+    db->lease_us = (int64_t)options->lease_ms * 1000;
     snprintf(db->settings, sizeof db->settings,
              "-c statement_timeout=%d -c lock_timeout=%d -c idle_in_transaction_session_timeout=10000 "
              "-c client_connection_check_interval=1000 -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 "
-             "-c tcp_keepalives_count=3 -c tcp_user_timeout=10000 -c jit=off -c timezone=UTC -c extra_float_digits=1%s",
-             timeout, timeout, options->read_only ? " -c default_transaction_read_only=on" : "");
+             "-c idle_session_timeout=%d -c tcp_keepalives_count=3 -c tcp_user_timeout=10000 -c jit=off -c "
+             "timezone=UTC -c extra_float_digits=1%s",
+             timeout, timeout, options->lease_ms, options->read_only ? " -c default_transaction_read_only=on" : "");
 }
 
 struct db *db_new(struct loop *loop, const struct db_options *options, const struct db_statement *statements,
@@ -545,11 +573,12 @@ struct db *db_new(struct loop *loop, const struct db_options *options, const str
     write_settings(db, options);
     db->answer_limit_us =
         options->statement_timeout_ms > 0 ? (int64_t)options->statement_timeout_ms * 1000 + ANSWER_GRACE_US : 0;
-    db->statement_count = statement_count + 1;
+    db->statement_count = statement_count + OWN_STATEMENTS;
     db->statements = tb_alloc_zero(db->statement_count, sizeof *db->statements);
     for (size_t i = 0; i < statement_count; i++)
         db->statements[i] = statements[i];
-    db->statements[statement_count] = try_lock;
+    db->statements[statement_count] = ping;
+    db->statements[statement_count + 1] = try_lock;
     db->prepared = tb_alloc_zero(db->statement_count, sizeof *db->prepared);
     db->on_state = on_state;
     db->on_state_arg = arg;

@@ -38,6 +38,9 @@ struct db_options {
     const char *user;             /* role, "" = from url */
     int statement_timeout_ms;     /* 0 = none */
     bool read_only;               /* default_transaction_read_only */
+    /* > 0: the server ends the session, and with it its locks, when it hears nothing for so long: of a process that is
+     * stopped (SIGSTOP) or whose host is gone. While all is well db speaks often enough by itself. 0 = never. */
+    int lease_ms;
 };
 
 struct db;

@@ -203,7 +203,7 @@ static const char *fresh(const char *template_name)
     char name[96];
     char sql[256];
     snprintf(name, sizeof name, "tulip_test_%ld_%u", (long)getpid(), testdb.made);
-    snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE %s", name, template_name);
+    snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE %s STRATEGY file_copy", name, template_name);
     run_sql(server_url("postgres"), sql);
     testdb.urls[testdb.made] = tb_strdup(server_url(name));
     return testdb.urls[testdb.made++];
@@ -315,6 +315,19 @@ void testdb_restart(void)
     tb_assert(testdb.guard != NULL);
     testdb_guard_command(testdb.guard, GUARD_START);
     wait_for_server();
+}
+
+void testdb_set_server(const char *url, const char *name, const char *value)
+{
+    char sql[256];
+    tb_assert(testdb.guard != NULL);
+    PGconn *conn = connect_to(url); /* ALTER SYSTEM stands alone, in no transaction */
+    snprintf(sql, sizeof sql, "ALTER SYSTEM SET %s = '%s'", name, value);
+    PQclear(PQexec(conn, sql));
+    PQclear(PQexec(conn, "SELECT pg_reload_conf()"));
+    PQfinish(conn);
+    if (!testdb_wait(url, 1, START_MS, "SELECT (current_setting('%s') = '%s')::int", name, value))
+        die("set_server", name);
 }
 
 void testdb_stop(void)

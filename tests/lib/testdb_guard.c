@@ -123,7 +123,7 @@ static void start_server(struct guarded *guarded)
                          "-c",
                          "max_wal_size=256MB",
                          "-c",
-                         "fsync=on",
+                         "recovery_init_sync_method=syncfs",
                          "-c",
                          "log_min_messages=warning",
                          "-c",
