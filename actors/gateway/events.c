@@ -48,8 +48,9 @@ static const char *const types[] = {"OrderReceived",
                                     "FaultEnded",
                                     NULL};
 
-/* One request under way. Its texts lie in parameters, the request's context; freed when it is answered. */
+/* One request under way: its context, so it goes with it. */
 struct events_poll {
+    struct read_query parameters; /* holds the texts */
     struct gateway *gateway;
     struct http_request *request;
     int stream, type; /* places in the tables; type -1 = any */
@@ -102,9 +103,7 @@ static void on_events(void *arg, const struct read_result *result)
     struct events_poll *poll = arg;
     int64_t left_us = poll->deadline_us - clock_monotonic_us();
     if (poll->last_try || left_us <= 0 || !is_caught_up(result) || http_client_is_gone(poll->request)) {
-        struct http_request *request = poll->request;
-        free(poll);
-        read_result_respond(result, request, "application/json");
+        read_result_respond(result, poll->request, "application/json");
         return;
     }
     gateway_wait(poll->gateway, something_new, on_wait_over, left_us / 1000 + 1, poll->request, poll);
@@ -136,30 +135,31 @@ static void ask(struct events_poll *poll)
 
 void events_get(struct gateway *gateway, struct http_request *request)
 {
-    struct read_query *parameters = read_query_parse(request);
-    struct query *query = &parameters->query;
-    struct field_errors *errors = &parameters->errors;
-    struct events_poll poll = {.gateway = gateway, .request = request};
-    poll.stream = query_choice(query, "stream", streams, errors);
+    struct events_poll *poll = tb_alloc_zero(1, sizeof(*poll));
+    struct query *query = &poll->parameters.query;
+    struct field_errors *errors = &poll->parameters.errors;
+    request->context = poll;
+    poll->gateway = gateway;
+    poll->request = request;
+    read_query_init(&poll->parameters, request);
+    poll->stream = query_choice(query, "stream", streams, errors);
     if (query_find(query, "stream") == NULL) {
         field_error(errors, "stream", "REQUIRED", "is required: orders, executions, balances or ops");
     }
-    poll.type = query_choice(query, "type", types, errors);
-    poll.after = query_int(query, "afterSeq", 0, INT64_MAX - 1, 0, errors);
-    poll.limit = read_query_limit(parameters, EVENTS_LIMIT_MAX, EVENTS_LIMIT_DEFAULT);
-    poll.user_id = query_text(query, "userId", EVENT_FILTER_BYTES_MAX, errors);
-    poll.order_id = query_text(query, "orderId", EVENT_FILTER_BYTES_MAX, errors);
+    poll->type = query_choice(query, "type", types, errors);
+    poll->after = query_int(query, "afterSeq", 0, INT64_MAX - 1, 0, errors);
+    poll->limit = read_query_limit(&poll->parameters, EVENTS_LIMIT_MAX, EVENTS_LIMIT_DEFAULT);
+    poll->user_id = query_text(query, "userId", EVENT_FILTER_BYTES_MAX, errors);
+    poll->order_id = query_text(query, "orderId", EVENT_FILTER_BYTES_MAX, errors);
     int64_t wait_seconds = query_int(query, "wait", 0, EVENTS_WAIT_MAX_SECONDS, 0, errors);
-    if (read_query_refused(parameters, request)) {
+    if (read_query_refused(&poll->parameters, request)) {
         return;
     }
     uint64_t order_seq;
-    if (poll.order_id != NULL) {
-        poll.order_seq = ids_parse(gateway->region, poll.order_id, &order_seq) ? (int64_t)order_seq : -1;
+    if (poll->order_id != NULL) {
+        poll->order_seq = ids_parse(gateway->region, poll->order_id, &order_seq) ? (int64_t)order_seq : -1;
     }
-    poll.deadline_us = clock_monotonic_us() + wait_seconds * 1000000;
-    poll.last_try = wait_seconds == 0;
-    struct events_poll *kept = tb_alloc_zero(1, sizeof(*kept));
-    *kept = poll;
-    ask(kept);
+    poll->deadline_us = clock_monotonic_us() + wait_seconds * 1000000;
+    poll->last_try = wait_seconds == 0;
+    ask(poll);
 }

@@ -32,11 +32,17 @@ static const char *const statuses[] = {"PENDING", "ACCEPTED", "CANCELLED", "REJE
 static const char *const sides[] = {"BUY", "SELL", NULL};
 static const char *const formats[] = {"json", "csv", NULL};
 
+void read_query_init(struct read_query *parameters, const struct http_request *request)
+{
+    memset(parameters, 0, sizeof(*parameters));
+    query_parse(&parameters->query, request->query, &parameters->errors);
+}
+
 struct read_query *read_query_parse(struct http_request *request)
 {
     struct read_query *parameters = tb_alloc_zero(1, sizeof(*parameters));
     request->context = parameters;
-    query_parse(&parameters->query, request->query, &parameters->errors);
+    read_query_init(parameters, request);
     return parameters;
 }
 

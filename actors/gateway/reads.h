@@ -33,6 +33,8 @@ struct read_query {
     bool bad_cursor;
 };
 
+/* Effect: reads the request's parameters. */
+void read_query_init(struct read_query *parameters, const struct http_request *request);
 /* Gives the request's parameters (in request->context, free()d with it). */
 struct read_query *read_query_parse(struct http_request *request);
 /* Return: limit, 1 to maximum. */

@@ -1,4 +1,5 @@
 /* The SQL functions behind the events, dead letters, alarms and the market. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
