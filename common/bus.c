@@ -433,15 +433,24 @@ static bool send_address(struct bus_link *link, const struct peer *to)
     return send_frame(link, &frame, ZMQ_SNDMORE);
 }
 
-static bool send_body(struct bus_link *link, Tb__Envelope *envelope, const ProtobufCMessage *message)
+static bool send_body(struct bus_link *link, const Tb__Envelope *envelope, const ProtobufCMessage *message, size_t size)
 {
-    size_t size = codec_packed_size(envelope, message);
     zmq_msg_t frame;
     if (zmq_msg_init_size(&frame, size) < 0)
         return false;
     size_t packed = codec_pack(envelope, message, zmq_msg_data(&frame));
     tb_assert(packed == size);
     return send_frame(link, &frame, 0);
+}
+
+/* Whoever gets a frame beyond its limit drops the connection, and ZeroMQ makes it never again from the connecting side.
+ */
+static bool is_too_large(const struct bus_link *link, const ProtobufCMessage *message, size_t size)
+{
+    if (size <= link->bus->frame_max_bytes)
+        return false;
+    log_error("link %s: a %s of %zu bytes is not sent", link->name, message->descriptor->name, size);
+    return true;
 }
 
 bool bus_send(struct bus_link *link, const struct peer *to, Tb__MessageType type, const ProtobufCMessage *message,
@@ -457,7 +466,9 @@ bool bus_send(struct bus_link *link, const struct peer *to, Tb__MessageType type
     envelope.first_seq = first_seq;
     envelope.sender = bus->sender;
     envelope.boot_id = bus->boot_id;
-    bool sent = (link->kind != BUS_ROUTER || send_address(link, to)) && send_body(link, &envelope, message);
+    size_t size = codec_packed_size(&envelope, message);
+    bool sent = !is_too_large(link, message, size) && (link->kind != BUS_ROUTER || send_address(link, to)) &&
+                send_body(link, &envelope, message, size);
     if (sent)
         link->counts.sent++;
     else

@@ -50,6 +50,7 @@ struct peer_bus {
 };
 
 struct rig {
+    struct rig *next; /* of all that live */
     char run_dir[64];
     const char *database_url;
     struct loop *loop;
@@ -66,14 +67,37 @@ _Noreturn static void die(const char *what, const char *why)
     exit(99);
 }
 
+static struct rig *rigs;
+
 static void on_tick(void *arg)
 {
     struct rig *rig = arg;
     loop_stop(rig->loop);
 }
 
+static void delete_run_dir(const struct rig *rig)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        execl("/bin/rm", "rm", "-rf", "--", rig->run_dir, (char *)NULL);
+        _exit(104);
+    }
+    waitpid(child, NULL, 0);
+}
+
+/* A test that fails leaves its rig: the actors die with us, the directory would stay. */
+static void delete_rest(void)
+{
+    for (struct rig *rig = rigs; rig != NULL; rig = rig->next)
+        delete_run_dir(rig);
+}
+
 struct rig *rig_new(const char *database_url)
 {
+    static bool registered;
+    if (!registered)
+        atexit(delete_rest);
+    registered = true;
     struct rig *rig = tb_alloc_zero(1, sizeof *rig);
     tb_copy_text(rig->run_dir, sizeof rig->run_dir, "/tmp/tb-rig-XXXXXX");
     if (mkdtemp(rig->run_dir) == NULL)
@@ -82,6 +106,8 @@ struct rig *rig_new(const char *database_url)
     rig->loop = loop_new();
     rig->tick = loop_timer_new(rig->loop, on_tick, rig);
     arena_init(&rig->arena, (size_t)1 << 30);
+    rig->next = rigs;
+    rigs = rig;
     return rig;
 }
 
@@ -93,16 +119,6 @@ const char *rig_run_dir(const struct rig *rig)
 struct loop *rig_loop(struct rig *rig)
 {
     return rig->loop;
-}
-
-static void delete_run_dir(const struct rig *rig)
-{
-    pid_t child = fork();
-    if (child == 0) {
-        execl("/bin/rm", "rm", "-rf", "--", rig->run_dir, (char *)NULL);
-        _exit(104);
-    }
-    waitpid(child, NULL, 0);
 }
 
 void rig_free(struct rig **rig)
@@ -134,6 +150,10 @@ void rig_free(struct rig **rig)
     loop_free(&r->loop);
     arena_release(&r->arena);
     delete_run_dir(r);
+    struct rig **at = &rigs;
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
     free(r);
     *rig = NULL;
 }

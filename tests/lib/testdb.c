@@ -203,7 +203,7 @@ static const char *fresh(const char *template_name)
     char name[96];
     char sql[256];
     snprintf(name, sizeof name, "tulip_test_%ld_%u", (long)getpid(), testdb.made);
-    snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE %s STRATEGY file_copy", name, template_name);
+    snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE %s", name, template_name);
     run_sql(server_url("postgres"), sql);
     testdb.urls[testdb.made] = tb_strdup(server_url(name));
     return testdb.urls[testdb.made++];
@@ -307,6 +307,7 @@ bool testdb_wait(const char *url, int64_t expected, int deadline_ms, const char 
 void testdb_crash(void)
 {
     tb_assert(testdb.guard != NULL);
+    run_sql(server_url("postgres"), "CHECKPOINT"); /* else it replays the making of every database when it comes back */
     testdb_guard_command(testdb.guard, GUARD_CRASH);
 }
 
