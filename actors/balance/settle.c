@@ -24,15 +24,13 @@ int64_t balance_backoff_us(int64_t retry_us, uint64_t outbox_seq, uint32_t attem
 
 bool settle_error_is_environment(const char *error)
 {
-    static const char *const data_classes[] = {"21", "22", "23", "P0", "TB"};
-    size_t length = error ? strlen(error) : 0;
-    if (length < SQLSTATE_LENGTH + 2 || error[length - 1] != ')' || error[length - SQLSTATE_LENGTH - 2] != '(')
+    static const char *const data_classes[] = {"21", "TB"}; /* and those of store_error_is_data */
+    if (error == NULL || strlen(error) < SQLSTATE_LENGTH || error[SQLSTATE_LENGTH] != ':')
         return false;
-    const char *sqlstate = error + length - SQLSTATE_LENGTH - 1;
     for (size_t i = 0; i < TB_ARRAY_SIZE(data_classes); i++)
-        if (strncmp(sqlstate, data_classes[i], 2) == 0)
+        if (strncmp(error, data_classes[i], 2) == 0)
             return false;
-    return true;
+    return !store_error_is_data(error);
 }
 
 void settle_back_off(struct balance_core *core, const struct input *in, struct effects *fx, const char *what)

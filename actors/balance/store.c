@@ -264,11 +264,11 @@ static const struct actor_proc procs[BALANCE_PROC_COUNT] = {
     [BALANCE_PROC_READ_OUTBOX] = {"balance_read_outbox",
                                   "SELECT seq, order_seq, delta_cents, price_cents, created_at, order_created_at, "
                                   "quantity, side, trace_id, user_id FROM outbox WHERE region = $1 AND seq > $2 "
-                                  "ORDER BY seq LIMIT $3",
+                                  "ORDER BY seq LIMIT $3::integer",
                                   encode_read_outbox, decode_read_outbox},
     [BALANCE_PROC_READ_RETRIES] = {"balance_read_retries",
                                    "SELECT outbox_seq, attempts, next_attempt_at FROM dead_letters WHERE region = $1 "
-                                   "AND state = 1 ORDER BY next_attempt_at, outbox_seq LIMIT $2",
+                                   "AND state = 1 ORDER BY next_attempt_at, outbox_seq LIMIT $2::integer",
                                    encode_read_retries, decode_read_retries},
     [BALANCE_PROC_OPEN] = {"balance_open", "SELECT * FROM balance_open($1, $2, $3, $4, $5, $6)", encode_open,
                            decode_open},
