@@ -125,7 +125,7 @@ static void append_try(struct sequencer *s, const struct input *in, struct effec
 void append_start(struct sequencer *s, const struct input *in, struct effects *fx)
 {
     struct order_batch *batch = &s->batch;
-    batch->at = 0;
+    batch->at = batch->failed_to = 0;
     batch->count = s->queue.count < SEQUENCER_BATCH_MAX ? s->queue.count : SEQUENCER_BATCH_MAX;
     batch->tried = batch->count;
     for (uint32_t i = 0; i < batch->count; i++)
@@ -140,7 +140,7 @@ static void append_advance(struct sequencer *s, uint32_t answered, const struct 
     for (uint32_t i = 0; i < answered; i++)
         order_queue_done(&s->queue, batch->slots[batch->at + i]);
     batch->at += answered;
-    batch->tried = batch->count - batch->at;
+    batch->tried = batch->at < batch->failed_to ? (batch->failed_to - batch->at + 1) / 2 : batch->count - batch->at;
     if (batch->tried > 0)
         append_try(s, in, fx);
     else
@@ -266,12 +266,14 @@ void append_failed(struct sequencer *s, const struct input *in, struct effects *
     struct order_batch *batch = &s->batch;
     bool data = store_error_is_data(in->error);
     if (data && batch->tried > 1) {
+        batch->failed_to = batch->at + batch->tried;
         batch->tried /= 2;
         append_try(s, in, fx);
         return;
     }
     struct answers answers = answers_start(fx);
     uint32_t refused = batch->tried;
+    batch->failed_to = 0;
     if (data) {
         const struct pending_order *order = batch_order(s, 0);
         effects_log(fx, LOG_ERROR, 0, order->user_id, order->traced ? order->trace_id : NULL,

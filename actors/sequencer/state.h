@@ -43,8 +43,9 @@ struct probe {
 struct order_batch {
     uint32_t slots[SEQUENCER_BATCH_MAX]; /* of the queue */
     uint32_t count;
-    uint32_t at;    /* orders before this one are answered */
-    uint32_t tried; /* orders from `at` on in the call under way, 0 = none */
+    uint32_t at;        /* orders before this one are answered */
+    uint32_t tried;     /* orders from `at` on in the call under way, 0 = none */
+    uint32_t failed_to; /* a bad order is known to be before this one; 0 = none is known of */
     int64_t created_at_us;
     /* Of the call under way. Entries are the distinct (client_id, key) pairs in it: the store's arguments. */
     uint32_t entry_count;

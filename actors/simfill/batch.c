@@ -14,7 +14,7 @@ static uint32_t batch_entry(const struct simfill *s, uint32_t index)
 static void batch_collect(struct simfill *s, int64_t now_us)
 {
     struct fill_batch *batch = &s->batch;
-    batch->at = batch->count = 0;
+    batch->at = batch->count = batch->failed_to = 0;
     uint32_t rows = 0;
     for (uint32_t number; (number = window_first(&s->window)) != ENTRY_NONE; batch->count++) {
         struct entry *entry = window_entry(&s->window, number);
@@ -287,7 +287,7 @@ static void batch_advance(struct simfill *s, const struct input *in, struct effe
 {
     struct fill_batch *batch = &s->batch;
     batch->at += batch->tried;
-    batch->tried = batch->count - batch->at;
+    batch->tried = batch->at < batch->failed_to ? (batch->failed_to - batch->at + 1) / 2 : batch->count - batch->at;
     batch->under_way = false;
     if (batch->tried > 0)
         batch_try(s, in, fx);
@@ -345,10 +345,12 @@ void batch_failed(struct simfill *s, const struct input *in, struct effects *fx)
         return;
     }
     if (batch->tried > 1) {
+        batch->failed_to = batch->at + batch->tried;
         batch->tried /= 2;
         batch_try(s, in, fx);
         return;
     }
+    batch->failed_to = 0;
     batch_failed_alone(s, in, fx);
     batch_advance(s, in, fx);
 }

@@ -51,9 +51,10 @@ struct fill_row {
 struct fill_batch {
     uint32_t entries[SIMFILL_BATCH_MAX];
     uint32_t count;
-    uint32_t at;    /* orders before this one are done */
-    uint32_t tried; /* orders from `at` on in the call under way */
-    bool under_way; /* also for a call that only moves the cursor */
+    uint32_t at;        /* orders before this one are done */
+    uint32_t tried;     /* orders from `at` on in the call under way */
+    uint32_t failed_to; /* a bad order is known to be before this one; 0 = none is known of */
+    bool under_way;     /* also for a call that only moves the cursor */
     int64_t created_at_us;
     uint64_t cursor;                                 /* as in the call */
     struct fill_outcome outcomes[SIMFILL_BATCH_MAX]; /* of the tried ones */

@@ -26,24 +26,30 @@ static void fill_submit(Tb__SubmitOrder *submit, const struct peer_order *order,
     submit->trace_id = (ProtobufCBinaryData){.len = TRACE_BYTES, .data = trace};
 }
 
-const Tb__OrderResult *const *peer_submit(struct rig_link *gateway, const struct peer_order *orders, size_t count)
+void peer_send(struct rig_link *gateway, const struct peer_order *orders, size_t count)
 {
     static Tb__SubmitOrder submits[PEER_ORDERS_MAX];
     static Tb__SubmitOrder *pointers[PEER_ORDERS_MAX];
-    static const Tb__OrderResult *results[PEER_ORDERS_MAX];
     static char generated[PEER_ORDERS_MAX][64];
     ck_assert_uint_le(count, PEER_ORDERS_MAX);
-    uint64_t first = next_request;
     for (size_t i = 0; i < count; i++) {
         fill_submit(&submits[i], &orders[i], generated[i], sizeof generated[i]);
         pointers[i] = &submits[i];
-        results[i] = NULL;
     }
     Tb__SubmitOrders message = TB__SUBMIT_ORDERS__INIT;
     message.orders = pointers;
     message.n_orders = count;
     ck_assert(rig_send(gateway, NULL, TB__MESSAGE_TYPE__SUBMIT_ORDERS, &message.base, TB__STREAM__STREAM_UNSPECIFIED, 0,
                        ANSWER_MS));
+}
+
+const Tb__OrderResult *const *peer_submit(struct rig_link *gateway, const struct peer_order *orders, size_t count)
+{
+    static const Tb__OrderResult *results[PEER_ORDERS_MAX];
+    uint64_t first = next_request;
+    peer_send(gateway, orders, count);
+    for (size_t i = 0; i < count; i++)
+        results[i] = NULL;
     for (size_t answered = 0; answered < count;) {
         const struct rig_message *answer = rig_receive(gateway, TB__MESSAGE_TYPE__ORDER_RESULTS, ANSWER_MS);
         ck_assert_msg(answer != NULL, "no answer to %zu of %zu orders", count - answered, count);

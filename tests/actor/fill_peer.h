@@ -20,7 +20,9 @@ enum { PEER_ORDERS_MAX = 64 };
 /* Effect: sends the orders in one message and waits for as many results. Return: the results by position in orders (not
  * of arrival); aborts the test when they do not come within 5 s. */
 const Tb__OrderResult *const *peer_submit(struct rig_link *gateway, const struct peer_order *orders, size_t count);
-/* The same for one cancel: order_seq, or 0 and the user's all. */
+/* Effect: sends the orders in one message and does not wait for an answer. */
+void peer_send(struct rig_link *gateway, const struct peer_order *orders, size_t count);
+/* peer_submit for one cancel: order_seq, or 0 and the user's all. */
 const Tb__CancelResult *peer_cancel(struct rig_link *gateway, uint64_t order_seq, const char *user);
 
 #endif
