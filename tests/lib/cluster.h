@@ -4,9 +4,12 @@
 #ifndef TB_TEST_CLUSTER_H
 #define TB_TEST_CLUSTER_H
 
+#include <stdbool.h>
+
 struct cluster {
     int port;
     char data[64];
+    bool borrowed; /* it was running already (TB_TEST_PORT and TB_TEST_DATA): it is audited, but not stopped */
 };
 
 /* Effect: starts one with extra settings ("TB_SIMFILL_DELAY_MS=0 …", may be ""). Aborts the test with what the launcher

@@ -309,7 +309,7 @@ START_TEST(a_walk_returns_each_order_once_while_orders_arrive)
         if (!more)
             break;
     }
-    ck_assert_int_gt(seen, 30);
+    ck_assert_int_gt(seen, 3 * 7); /* several pages */
     ck_assert_int_eq(last, 1);
 }
 END_TEST
