@@ -36,9 +36,9 @@ void settle_retries_read(struct balance_core *core, const struct input *in, stru
 void settle_retry_at(struct balance_core *core, struct effects *fx, int64_t due_us);
 /* Effect: no write until a while from now; each time twice as long. */
 void settle_back_off(struct balance_core *core, const struct input *in, struct effects *fx, const char *what);
-/* Return: whether a STORE_FAILED is not the data's fault (a missing right or function, say): its text ends with a
- * SQLSTATE in front of another class than data exception, integrity violation or raised exception. Then every
- * adjustment would fail: none is blamed. (Time-outs, locks, a full disk are STORE_UNKNOWN: common/db.c.) */
+/* Return: whether a STORE_FAILED is not the data's fault (a missing right or function, say): its text begins with a
+ * SQLSTATE, and that is of another class than data exception, integrity violation or raised exception. Then every
+ * adjustment would fail: none is blamed. */
 bool settle_error_is_environment(const char *error);
 
 /* --- command.c --- */

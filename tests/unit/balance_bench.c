@@ -217,7 +217,7 @@ static const void *answer_fail(struct bench *bench, const struct balance_fail_ar
         return NULL;
     }
     ck_assert_uint_eq(args->attempts, row->attempts + 1);
-    ck_assert_str_eq(args->error, "poisoned (TB010)");
+    ck_assert_str_eq(args->error, "TB010: poisoned");
     if (args->attempts == 1) {
         ck_assert_uint_eq(args->outbox_seq, bench->cursor + 1);
         bench->cursor++;
@@ -302,7 +302,7 @@ void bench_answer(struct bench *bench, enum store_status status)
         in.result = answer(bench, &call);
         if (!in.result) {
             in.status = STORE_FAILED;
-            in.error = "poisoned (TB010)";
+            in.error = "TB010: poisoned";
         }
     }
     bench_step(bench, in);

@@ -286,15 +286,16 @@ static const struct {
     const char *error;
     bool environment;
 } errors[] = {
-    {"bigint out of range (22003)", false},
-    {"duplicate key (23505)", false},
-    {"adjustment 7 is poisoned (TB010)", false},
-    {"raised (P0001)", false},
-    {"permission denied (42501)", true},
-    {"no function (42883)", true},
+    {"22003: bigint out of range", false},
+    {"23505: duplicate key", false},
+    {"TB010: adjustment 7 is poisoned", false},
+    {"P0001: raised", false},
+    {"42501: permission denied", true},
+    {"42883: no function", true},
+    {"57014: canceling statement due to statement timeout", true},
     {"no code at all", false},
     {"", false},
-    {"(42)", false},
+    {"42:", false},
     {NULL, false},
 };
 
