@@ -9,6 +9,7 @@
 enum {
     LATE_MAX_US = 1500000,    /* how late a transaction in doubt may still commit */
     SETTLE_MAX_US = 3000,
+    PROC_TAKE_EPOCH = 0, /* of each actor */
 };
 
 void call_free(struct sim_call **call)
@@ -133,7 +134,7 @@ void calls_execute(struct sim *sim, struct sim_node *node)
     }
     node->next_execute = call->next;
     if (sim_chance(sim, sim->profile.fail_call)) {
-        store_fail(call, "canceling statement due to statement timeout");
+        store_fail(call, "57014: canceling statement due to statement timeout");
         sim_trace(sim, "%s/%u proc %u times out", sim_actor_name(node->actor), node->number, call->proc);
     } else if (!answers_too_early(sim, node, call)) {
         run(sim, call);
@@ -206,7 +207,8 @@ void calls_before_epoch(struct sim *sim, enum sim_actor actor)
         return; /* it does not wait for anybody */
     struct sim_call **link = &sim->late;
     while (*link) {
-        if ((*link)->actor == actor && sim_chance(sim, 500000))
+        bool writes = (*link)->actor == actor && (*link)->proc != PROC_TAKE_EPOCH; /* which waits as well, in any order */
+        if (writes && sim_chance(sim, 500000))
             run_late(sim, link);
         else
             link = &(*link)->next;

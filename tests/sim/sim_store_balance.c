@@ -191,11 +191,11 @@ static void apply(struct sim_store *store, struct sim_call *call)
     for (uint64_t seq = args->first; seq < args->first + args->count; seq++) {
         const struct sim_outbox *row = outbox_row(store, seq);
         if (row->fault == TB__ADJUSTMENT_RECORD__FAULT__FAULT_POISON) {
-            store_fail(call, "adjustment is poisoned");
+            store_fail(call, "TB010: adjustment is poisoned");
             return;
         }
         if (has_entry(store, row->adjustment.order_seq, row->adjustment.user_id, REASON_ORDER_FILL)) {
-            store_fail(call, "duplicate key value violates unique constraint of the ledger");
+            store_fail(call, "23505: duplicate key value violates unique constraint of the ledger");
             return;
         }
     }
@@ -227,7 +227,7 @@ static void fail(struct sim_store *store, struct sim_call *call)
     struct sim_dead_letter *letter = store_dead_letter(store, args->outbox_seq);
     struct balance_failed *result = arena_alloc(&call->arena, sizeof *result);
     if (row == NULL || (args->attempts == 1 && letter)) {
-        store_fail(call, row ? "duplicate key value violates unique constraint of dead_letters" : "no such adjustment");
+        store_fail(call, row ? "23505: duplicate key value violates unique constraint of dead_letters" : "P0002: no such adjustment");
         return;
     }
     if (args->attempts == 1 && store->balance_cursor != args->outbox_seq - 1) {
@@ -294,10 +294,10 @@ static void resolve(struct sim_store *store, struct sim_call *call)
         bool same = (letter->state == STATE_DISCARDED) == (args->how == BALANCE_HOW_DISCARD);
         result->outcome = same ? BALANCE_OUTCOME_ALREADY : BALANCE_OUTCOME_TERMINAL;
     } else if (args->how == BALANCE_HOW_RETRY && row->fault == TB__ADJUSTMENT_RECORD__FAULT__FAULT_POISON) {
-        store_fail(call, "adjustment is poisoned");
+        store_fail(call, "TB010: adjustment is poisoned");
     } else if (args->how != BALANCE_HOW_DISCARD &&
                has_entry(store, row->adjustment.order_seq, row->adjustment.user_id, REASON_ORDER_FILL)) {
-        store_fail(call, "duplicate key value violates unique constraint of the ledger");
+        store_fail(call, "23505: duplicate key value violates unique constraint of the ledger");
     } else {
         resolve_open(store, args, letter, row, result);
     }

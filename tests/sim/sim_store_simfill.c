@@ -259,7 +259,7 @@ static void append(struct sim_store *store, struct sim_call *call, bool dry)
     if (args->adjustment_count > 0 && !store_fence(store, call, &store->outbox_head, 0, args->outbox_next_seq))
         return;
     if (has_duplicate(store, args) && !store_bug(store, SIM_BUG_NO_FENCE)) {
-        store_fail(call, "duplicate key value violates unique constraint (order_seq, leg)");
+        store_fail(call, "23505: duplicate key value violates unique constraint (order_seq, leg)");
         return;
     }
     if (dry)
