@@ -153,8 +153,8 @@ static void config_get(struct gateway *gateway, struct http_request *request)
     json_out_string(&out, "version", TB_VERSION);
     json_out_string(&out, "env", config_text(gateway->config, "env"));
     json_out_string(&out, "region", gateway->region);
-    json_out_string(&out, "commit", TB_COMMIT);
-    json_out_string(&out, "buildTime", TB_BUILD_TIME);
+    json_out_string(&out, "commit", config_text(gateway->config, "build_commit"));
+    json_out_string(&out, "buildTime", config_text(gateway->config, "build_time"));
     json_out_string(&out, "mode", "SIMFILL");
     json_out_end(&out);
     http_respond_json(request, 200, gateway->buffer.bytes, gateway->buffer.length);
@@ -168,8 +168,8 @@ const struct route operations_routes[] = {
     {VERB_GET, "/api/config", config_get, 0, 0},
     {VERB_GET, "/api/invariants", invariants_get, 0, 0},
     {VERB_POST, "/api/replay/verify", replay_verify_post, ROUTE_ADMIN | ROUTE_JSON, 0},
-    {VERB_POST, "/api/balances/{userId}/rebuild", balance_rebuild, ROUTE_ADMIN, 0},
-    {VERB_POST, "/api/dlq/{dlqId}/redrive", dlq_redrive, ROUTE_ADMIN, 0},
+    {VERB_POST, "/api/balances/{userId}/rebuild", balance_rebuild, ROUTE_ADMIN | ROUTE_JSON, 0},
+    {VERB_POST, "/api/dlq/{dlqId}/redrive", dlq_redrive, ROUTE_ADMIN | ROUTE_JSON, 0},
     {VERB_DELETE, "/api/dlq/{dlqId}", dlq_discard, ROUTE_ADMIN, 0},
     {0, NULL, NULL, 0, 0},
 };

@@ -218,6 +218,6 @@ const struct route personas_routes[] = {
     {VERB_POST, "/api/personas", personas_post, ROUTE_JSON, 0},
     {VERB_PUT, "/api/personas/{userId}", persona_put, ROUTE_JSON, 0},
     {VERB_DELETE, "/api/personas/{userId}", persona_delete, 0, 0},
-    {VERB_POST, "/api/personas/{userId}/restore", persona_restore, 0, 0},
+    {VERB_POST, "/api/personas/{userId}/restore", persona_restore, ROUTE_JSON, 0},
     {0, NULL, NULL, 0, 0},
 };

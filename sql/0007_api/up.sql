@@ -2,7 +2,7 @@
 --
 -- * All are STABLE: however many statements a function runs, they see one snapshot, that of the calling statement.
 -- * First the keys are picked by the index that fits the filters, then they are rendered. No plan depends on the length of history;
---   where a filter has no index, at most scan_budget() rows are looked at and the answer's cursor goes on from there.
+--   where a filter has no index, a bounded number of rows is looked at and the answer's cursor goes on from there.
 -- * `api_…` are the entry points; status is the HTTP status, body is NULL unless it is 200.
 
 -- Cancelled and rejected orders are few among many: their own index costs the ordinary fill nothing.
@@ -13,7 +13,9 @@ CREATE INDEX balance_events_by_user ON balance_events (region, user_id, seq);
 
 -- ---------------------------------------------------------------------------------------------------------------- small helpers
 
+-- How many rows one answer may look at: in the order in which they were written, and one here, one there (each may cost a disk read).
 CREATE FUNCTION scan_budget() RETURNS bigint LANGUAGE sql IMMUTABLE RETURN 20000;
+CREATE FUNCTION scattered_budget() RETURNS bigint LANGUAGE sql IMMUTABLE RETURN 2000;
 
 -- 12420 -> '124.20'
 CREATE FUNCTION money_text(cents numeric) RETURNS text LANGUAGE sql IMMUTABLE RETURN (cents * 0.01)::text;
@@ -46,12 +48,16 @@ CREATE FUNCTION list_text(items text, next_cursor text) RETURNS text LANGUAGE sq
 RETURN '{"items":[' || coalesce(items, '') || '],"nextCursor":' || coalesce('"' || next_cursor || '"', 'null') || '}';
 
 -- How far a consumer has come, and the last seq of a stream.
-CREATE FUNCTION cursor_position(a_region text, a_consumer text, a_stream text) RETURNS bigint LANGUAGE sql STABLE AS $$
-  SELECT position FROM cursors WHERE region = a_region AND consumer = a_consumer AND stream = a_stream
-$$;
-CREATE FUNCTION last_seq(a_region text, a_stream text) RETURNS bigint LANGUAGE sql STABLE AS $$
-  SELECT next_seq - 1 FROM stream_heads WHERE region = a_region AND stream = a_stream
-$$;
+CREATE FUNCTION cursor_position(a_region text, a_consumer text, a_stream text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT position FROM cursors WHERE region = a_region AND consumer = a_consumer AND stream = a_stream);
+END $$;
+CREATE FUNCTION last_seq(a_region text, a_stream text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT next_seq - 1 FROM stream_heads WHERE region = a_region AND stream = a_stream);
+END $$;
 
 -- ---------------------------------------------------------------------------------------------------------------------- balances
 
@@ -83,37 +89,45 @@ BEGIN
 END $$;
 
 -- The part of an answer about an order that says how its persona's cash stands.
-CREATE FUNCTION balance_snapshot(a_region text, a_user text) RETURNS json LANGUAGE sql STABLE AS $$
-  SELECT row_to_json(t) FROM (
-    SELECT a_user AS "userId", money_text(coalesce(b.balance_cents, 0)) AS "currentBalance", 'fl' AS currency,
-           money_text(pending_cents(a_region, a_user)) AS "pendingDelta", time_text(b.updated_at) AS "updatedAt"
-      FROM (SELECT) one LEFT JOIN balances b ON b.region = a_region AND b.account = a_user) t
-$$;
+CREATE FUNCTION balance_snapshot(a_region text, a_user text) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT row_to_json(t) FROM (
+      SELECT a_user AS "userId", money_text(coalesce(b.balance_cents, 0)) AS "currentBalance", 'fl' AS currency,
+             money_text(pending_cents(a_region, a_user)) AS "pendingDelta", time_text(b.updated_at) AS "updatedAt"
+        FROM (SELECT) one LEFT JOIN balances b ON b.region = a_region AND b.account = a_user) t);
+END $$;
 
 CREATE FUNCTION reason_text(reason smallint) RETURNS text LANGUAGE sql IMMUTABLE
 RETURN CASE reason WHEN 1 THEN 'OPENING_BALANCE' WHEN 2 THEN 'ORDER_FILL' WHEN 3 THEN 'COMPENSATION' WHEN 4 THEN 'ADJUSTMENT' END;
 
-CREATE FUNCTION ledger_entry_text(l ledger) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT row_to_json(t)::text FROM (
-    SELECT id_text(l.region, l.seq) AS "entryId", id_text(l.region, l.order_seq) AS "orderId", side_text(l.side) AS side,
-           l.quantity AS quantity, money_text(l.price_cents) AS price, money_text(l.delta_cents) AS delta,
-           reason_text(l.reason) AS reason, money_text(l.resulting_cents) AS "resultingBalance",
-           time_text(l.created_at) AS "createdAt") t
-$$;
+CREATE FUNCTION ledger_entry_text(l ledger) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT row_to_json(t)::text FROM (
+      SELECT id_text(l.region, l.seq) AS "entryId", id_text(l.region, l.order_seq) AS "orderId", side_text(l.side) AS side,
+             l.quantity AS quantity, money_text(l.price_cents) AS price, money_text(l.delta_cents) AS delta,
+             reason_text(l.reason) AS reason, money_text(l.resulting_cents) AS "resultingBalance",
+             time_text(l.created_at) AS "createdAt") t);
+END $$;
 
 -- A page picked as limit + 1 keys: the cursor of what follows its first `limit`, NULL at the end.
 CREATE FUNCTION next_cursor(list text, seqs bigint[], page_limit integer) RETURNS text LANGUAGE sql IMMUTABLE
 RETURN CASE WHEN cardinality(seqs) > page_limit THEN cursor_text(list, seqs[page_limit]::text) END;
 
 -- The newest seqs of an account's entries below a_before.
-CREATE FUNCTION ledger_page(a_region text, a_account text, a_before bigint, a_count integer) RETURNS bigint[] LANGUAGE sql STABLE AS $$
-  SELECT ARRAY(SELECT seq FROM ledger WHERE region = a_region AND account = a_account AND seq < a_before ORDER BY seq DESC LIMIT a_count)
-$$;
+CREATE FUNCTION ledger_page(a_region text, a_account text, a_before bigint, a_count integer) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT ARRAY(SELECT seq FROM ledger WHERE region = a_region AND account = a_account AND seq < a_before ORDER BY seq DESC LIMIT a_count));
+END $$;
 
-CREATE FUNCTION ledger_items(a_region text, a_account text, a_seqs bigint[]) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT coalesce(string_agg(ledger_entry_text(l), ',' ORDER BY l.seq DESC), '')
-    FROM ledger l WHERE l.region = a_region AND l.account = a_account AND l.seq = ANY (a_seqs)
-$$;
+CREATE FUNCTION ledger_items(a_region text, a_account text, a_seqs bigint[]) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT coalesce(string_agg(ledger_entry_text(l), ',' ORDER BY l.seq DESC), '')
+      FROM ledger l WHERE l.region = a_region AND l.account = a_account AND l.seq = ANY (a_seqs));
+END $$;
 
 -- The last seq of the balances stream at a moment, by bisection: seq is dense and its writer's clock does not go back.
 CREATE FUNCTION ledger_seq_at(a_region text, a_at timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
@@ -162,9 +176,11 @@ BEGIN
 END $$;
 
 -- Whether an account exists: a persona's (a removed one keeps its money), or the counter-account.
-CREATE FUNCTION account_exists(a_account text) RETURNS boolean LANGUAGE sql STABLE AS $$
-  SELECT a_account = '@market' OR EXISTS (SELECT FROM personas WHERE user_id = a_account)
-$$;
+CREATE FUNCTION account_exists(a_account text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT a_account = '@market' OR EXISTS (SELECT FROM personas WHERE user_id = a_account));
+END $$;
 
 -- GET /api/balances/{userId}?limit&asOf
 CREATE FUNCTION api_balance(a_region text, a_user text, a_limit integer, a_at timestamptz, OUT status integer, OUT body text)
@@ -210,11 +226,13 @@ END $$;
 
 -- ---------------------------------------------------------------------------------------------------------------------- personas
 
-CREATE FUNCTION persona_text(p personas) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT row_to_json(t)::text FROM (
-    SELECT p.user_id AS "userId", p.display_name AS "displayName", p.avatar_url AS "avatarUrl", p.bio AS bio, p.seed AS seed,
-           time_text(p.created_at) AS "createdAt", time_text(p.updated_at) AS "updatedAt") t
-$$;
+CREATE FUNCTION persona_text(p personas) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT row_to_json(t)::text FROM (
+      SELECT p.user_id AS "userId", p.display_name AS "displayName", p.avatar_url AS "avatarUrl", p.bio AS bio, p.seed AS seed,
+             time_text(p.created_at) AS "createdAt", time_text(p.updated_at) AS "updatedAt") t);
+END $$;
 
 -- GET /api/personas, by displayName. All of them unless a limit is given; a_after is the userId the last page ended with.
 CREATE FUNCTION api_personas(a_after text, a_limit integer, OUT status integer, OUT body text) LANGUAGE plpgsql STABLE AS $$
@@ -260,40 +278,46 @@ SELECT o.region, o.seq, o.client_id, o.user_id, o.side, o.quantity, o.price_cent
   LEFT JOIN personas p ON p.user_id = o.user_id
  WHERE o.kind = 1;
 
-CREATE FUNCTION order_persona(o order_rows) RETURNS json LANGUAGE sql STABLE AS $$
-  SELECT (left(row_to_json(t)::text, -1) || CASE WHEN o.persona_deleted THEN ',"deleted":true}' ELSE '}' END)::json FROM (
-    SELECT o.user_id AS "userId", coalesce(o.display_name, o.user_id) AS "displayName", o.avatar_url AS "avatarUrl",
-           coalesce(o.bio, '') AS bio) t
-$$;
+CREATE FUNCTION order_persona(o order_rows) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT (left(row_to_json(t)::text, -1) || CASE WHEN o.persona_deleted THEN ',"deleted":true}' ELSE '}' END)::json FROM (
+      SELECT o.user_id AS "userId", coalesce(o.display_name, o.user_id) AS "displayName", o.avatar_url AS "avatarUrl",
+             coalesce(o.bio, '') AS bio) t);
+END $$;
 
 -- The order as POST answers it (actors/gateway writes the same object there without a query).
-CREATE FUNCTION order_text(o order_rows, balance_snapshot json) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN o.key_generated THEN left(row_to_json(t)::text, -1) || ',"idempotencyKeyGenerated":true}' ELSE row_to_json(t)::text END
-  FROM (
-    SELECT id_text(o.region, o.seq) AS "orderId", o.client_id AS "clientId", o.user_id AS "userId", order_persona(o) AS persona,
-           'TULIP' AS market, side_text(o.side) AS side, o.quantity AS quantity, o.filled AS "filledQuantity",
-           money_text(o.price_cents) AS price, money_text(o.average_cents) AS "avgFillPrice",
-           time_in_force_text(o.time_in_force) AS "timeInForce", status_text(o.final_type) AS status,
-           CASE o.final_type WHEN 2 THEN 'Accepted' WHEN 3 THEN 'Cancelled' WHEN 4 THEN 'Rejected'
-             ELSE 'Awaiting simulated fill' END AS "statusLabel",
-           CASE WHEN o.final_type IS NULL THEN 'AWAITING_FILL' END AS "pendingReason",
-           o.region AS region, CASE WHEN o.final_type = 2 THEN o.az END AS "acceptedAz", o.seq AS seq,
-           o.idempotency_key AS "idempotencyKey", o.simulation_seed AS "simulationSeed",
-           id_text(o.region, o.possible_duplicate_of) AS "possibleDuplicateOf", time_text(o.created_at) AS "createdAt",
-           CASE WHEN o.final_type = 2 THEN time_text(o.final_at) END AS "acceptedAt",
-           CASE WHEN o.final_type = 3 THEN time_text(o.final_at) END AS "cancelledAt",
-           milliseconds_between(o.created_at, o.final_at) AS "processingMs", trace_text(o.trace_id) AS "traceId",
-           balance_snapshot AS "balanceSnapshot", '[]'::json AS warnings) t
-$$;
+CREATE FUNCTION order_text(o order_rows, balance_snapshot json) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT CASE WHEN o.key_generated THEN left(row_to_json(t)::text, -1) || ',"idempotencyKeyGenerated":true}' ELSE row_to_json(t)::text END
+    FROM (
+      SELECT id_text(o.region, o.seq) AS "orderId", o.client_id AS "clientId", o.user_id AS "userId", order_persona(o) AS persona,
+             'TULIP' AS market, side_text(o.side) AS side, o.quantity AS quantity, o.filled AS "filledQuantity",
+             money_text(o.price_cents) AS price, money_text(o.average_cents) AS "avgFillPrice",
+             time_in_force_text(o.time_in_force) AS "timeInForce", status_text(o.final_type) AS status,
+             CASE o.final_type WHEN 2 THEN 'Accepted' WHEN 3 THEN 'Cancelled' WHEN 4 THEN 'Rejected'
+               ELSE 'Awaiting simulated fill' END AS "statusLabel",
+             CASE WHEN o.final_type IS NULL THEN 'AWAITING_FILL' END AS "pendingReason",
+             o.region AS region, CASE WHEN o.final_type = 2 THEN o.az END AS "acceptedAz", o.seq AS seq,
+             o.idempotency_key AS "idempotencyKey", o.simulation_seed AS "simulationSeed",
+             id_text(o.region, o.possible_duplicate_of) AS "possibleDuplicateOf", time_text(o.created_at) AS "createdAt",
+             CASE WHEN o.final_type = 2 THEN time_text(o.final_at) END AS "acceptedAt",
+             CASE WHEN o.final_type = 3 THEN time_text(o.final_at) END AS "cancelledAt",
+             milliseconds_between(o.created_at, o.final_at) AS "processingMs", trace_text(o.trace_id) AS "traceId",
+             balance_snapshot AS "balanceSnapshot", '[]'::json AS warnings) t);
+END $$;
 
-CREATE FUNCTION trade_text(e executions) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT row_to_json(t)::text FROM (
-    SELECT id_text(e.region, e.seq) AS "tradeId",
-           CASE e.side WHEN 1 THEN id_text(e.region, e.order_seq) ELSE 'SIM' END AS "buyOrder",
-           CASE e.side WHEN 2 THEN id_text(e.region, e.order_seq) ELSE 'SIM' END AS "sellOrder",
-           e.quantity AS quantity, money_text(e.price_cents) AS price, time_text(e.created_at) AS timestamp,
-           e.region AS region, e.az AS "fillAz", e.seq AS seq, '[]'::json AS flags) t
-$$;
+CREATE FUNCTION trade_text(e executions) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT row_to_json(t)::text FROM (
+      SELECT id_text(e.region, e.seq) AS "tradeId",
+             CASE e.side WHEN 1 THEN id_text(e.region, e.order_seq) ELSE 'SIM' END AS "buyOrder",
+             CASE e.side WHEN 2 THEN id_text(e.region, e.order_seq) ELSE 'SIM' END AS "sellOrder",
+             e.quantity AS quantity, money_text(e.price_cents) AS price, time_text(e.created_at) AS timestamp,
+             e.region AS region, e.az AS "fillAz", e.seq AS seq, '[]'::json AS flags) t);
+END $$;
 
 -- Open orders lie after simfill's cursor or are parked: this walks those and nothing else.
 CREATE FUNCTION open_order_seqs(a_region text, a_user text, a_side integer, a_client text, a_before bigint, a_count integer)
@@ -330,26 +354,26 @@ BEGIN
       SELECT c.order_seq
         FROM (SELECT order_seq, user_id, side FROM executions
                WHERE region = a_region AND type = a_status AND type IN (3, 4) AND order_seq < a_before
-               ORDER BY order_seq DESC LIMIT scan_budget()) c
+               ORDER BY order_seq DESC LIMIT scattered_budget()) c
        WHERE (a_user IS NULL OR c.user_id = a_user) AND (a_side IS NULL OR c.side = a_side)
          AND (a_client IS NULL OR (SELECT client_id FROM orders WHERE region = a_region AND seq = c.order_seq) = a_client)
        LIMIT a_limit + 1);
     bound := (SELECT order_seq FROM executions
                WHERE cardinality(seqs) <= a_limit AND region = a_region AND type = a_status AND type IN (3, 4) AND order_seq < a_before
-               ORDER BY order_seq DESC OFFSET scan_budget() - 1 LIMIT 1);
+               ORDER BY order_seq DESC OFFSET scattered_budget() - 1 LIMIT 1);
   ELSIF a_user IS NOT NULL THEN
     seqs := ARRAY(
       SELECT c.seq
         FROM (SELECT seq, kind, side, client_id FROM orders
-               WHERE region = a_region AND user_id = a_user AND seq < a_before ORDER BY seq DESC LIMIT scan_budget()) c
+               WHERE region = a_region AND user_id = a_user AND seq < a_before ORDER BY seq DESC LIMIT scattered_budget()) c
        WHERE c.kind = 1 AND (a_side IS NULL OR c.side = a_side) AND (a_client IS NULL OR c.client_id = a_client)
          AND (a_status IS NULL OR (SELECT type FROM executions WHERE region = a_region AND order_seq = c.seq AND leg = 0) = a_status)
        LIMIT a_limit + 1);
     bound := (SELECT seq FROM orders
                WHERE cardinality(seqs) <= a_limit AND region = a_region AND user_id = a_user AND seq < a_before
-               ORDER BY seq DESC OFFSET scan_budget() - 1 LIMIT 1);
+               ORDER BY seq DESC OFFSET scattered_budget() - 1 LIMIT 1);
   ELSE
-    bound := least(a_before, last_seq(a_region, 'orders') + 1) - scan_budget();
+    bound := least(a_before, coalesce(last_seq(a_region, 'orders'), 0) + 1) - scan_budget();
     seqs := ARRAY(
       SELECT o.seq FROM orders o
        WHERE o.region = a_region AND o.seq < a_before AND o.seq >= bound AND o.kind = 1
@@ -415,7 +439,7 @@ BEGIN
     seqs := ARRAY(SELECT seq FROM executions
                    WHERE region = a_region AND user_id = a_user AND type = 1 AND seq < a_before ORDER BY seq DESC LIMIT a_limit + 1);
   ELSE
-    bound := least(a_before, last_seq(a_region, 'executions') + 1) - scan_budget();
+    bound := least(a_before, coalesce(last_seq(a_region, 'executions'), 0) + 1) - scan_budget();
     seqs := ARRAY(SELECT seq FROM executions
                    WHERE region = a_region AND seq < a_before AND seq >= bound AND type = 1 ORDER BY seq DESC LIMIT a_limit + 1);
   END IF;

@@ -100,22 +100,26 @@ BEGIN
 END $$;
 
 CREATE FUNCTION balances_event_seqs(a_region text, a_after bigint, a_until bigint, a_limit integer, a_type integer, a_user text,
-                                    a_order bigint) RETURNS bigint[] LANGUAGE sql STABLE AS $$
-  SELECT ARRAY(
-    SELECT seq FROM unnest(
-        CASE WHEN coalesce(a_type, 1) = 1 THEN ledger_event_seqs(a_region, a_after, a_until, a_limit, a_user, a_order) END
-        || CASE WHEN coalesce(a_type, 2) <> 1 THEN failure_event_seqs(a_region, a_after, a_until, a_limit, a_type, a_user, a_order) END) seq
-     ORDER BY seq LIMIT a_limit)
-$$;
+                                    a_order bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT ARRAY(
+      SELECT seq FROM unnest(
+          CASE WHEN coalesce(a_type, 1) = 1 THEN ledger_event_seqs(a_region, a_after, a_until, a_limit, a_user, a_order) END
+          || CASE WHEN coalesce(a_type, 2) <> 1 THEN failure_event_seqs(a_region, a_after, a_until, a_limit, a_type, a_user, a_order) END) seq
+       ORDER BY seq LIMIT a_limit));
+END $$;
 
 CREATE FUNCTION ops_event_seqs(a_region text, a_after bigint, a_until bigint, a_limit integer, a_type integer, a_user text, a_order bigint)
-RETURNS bigint[] LANGUAGE sql STABLE AS $$
-  SELECT ARRAY(
-    SELECT seq FROM ops_events
-     WHERE region = a_region AND seq > a_after AND seq <= a_until
-       AND (a_type IS NULL OR type = a_type) AND (a_user IS NULL OR user_id = a_user) AND a_order IS NULL
-     ORDER BY seq LIMIT a_limit)
-$$;
+RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT ARRAY(
+      SELECT seq FROM ops_events
+       WHERE region = a_region AND seq > a_after AND seq <= a_until
+         AND (a_type IS NULL OR type = a_type) AND (a_user IS NULL OR user_id = a_user) AND a_order IS NULL
+       ORDER BY seq LIMIT a_limit));
+END $$;
 
 CREATE FUNCTION event_seqs(a_stream text, a_region text, a_after bigint, a_until bigint, a_limit integer, a_type integer, a_user text,
                            a_order bigint) RETURNS bigint[] LANGUAGE sql STABLE
@@ -127,44 +131,52 @@ RETURN CASE a_stream
 
 -- ----------------------------------------------------------------------------------------------------------- what the events say
 
-CREATE FUNCTION orders_payload(o orders) RETURNS json LANGUAGE sql STABLE AS $$
-  SELECT CASE o.kind WHEN 1 THEN
-           (SELECT row_to_json(t) FROM (
-             SELECT id_text(o.region, o.seq) AS "orderId", o.client_id AS "clientId", o.user_id AS "userId", 'TULIP' AS market,
-                    side_text(o.side) AS side, o.quantity AS quantity, money_text(o.price_cents) AS price,
-                    time_in_force_text(o.time_in_force) AS "timeInForce", 'PENDING' AS status, o.idempotency_key AS "idempotencyKey",
-                    o.simulation_seed AS "simulationSeed", id_text(o.region, o.possible_duplicate_of) AS "possibleDuplicateOf",
-                    time_text(o.created_at) AS "createdAt") t)
-         ELSE
-           (SELECT row_to_json(t) FROM (
-             SELECT id_text(o.region, o.target_seq) AS "orderId", time_text(o.created_at) AS "requestedAt") t)
-         END
-$$;
+CREATE FUNCTION orders_payload(o orders) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT CASE o.kind WHEN 1 THEN
+             (SELECT row_to_json(t) FROM (
+               SELECT id_text(o.region, o.seq) AS "orderId", o.client_id AS "clientId", o.user_id AS "userId", 'TULIP' AS market,
+                      side_text(o.side) AS side, o.quantity AS quantity, money_text(o.price_cents) AS price,
+                      time_in_force_text(o.time_in_force) AS "timeInForce", 'PENDING' AS status, o.idempotency_key AS "idempotencyKey",
+                      o.simulation_seed AS "simulationSeed", id_text(o.region, o.possible_duplicate_of) AS "possibleDuplicateOf",
+                      time_text(o.created_at) AS "createdAt") t)
+           ELSE
+             (SELECT row_to_json(t) FROM (
+               SELECT id_text(o.region, o.target_seq) AS "orderId", time_text(o.created_at) AS "requestedAt") t)
+           END);
+END $$;
 
-CREATE FUNCTION executions_payload(e executions, o orders) RETURNS json LANGUAGE sql STABLE AS $$
-  SELECT CASE e.type WHEN 1 THEN
-           (left(trade_text(e), -1) || ',"orderId":"' || id_text(e.region, e.order_seq) || '","side":"' || side_text(e.side) || '"}')::json
-         ELSE
-           (SELECT row_to_json(t) FROM (
-             SELECT id_text(e.region, e.order_seq) AS "orderId", status_text(e.type) AS status, side_text(e.side) AS side,
-                    o.quantity AS quantity, money_text(o.price_cents) AS price, e.quantity AS "filledQuantity",
-                    CASE WHEN e.quantity > 0 THEN money_text(e.price_cents) END AS "avgFillPrice",
-                    CASE e.type WHEN 2 THEN e.az END AS "acceptedAz", CASE e.type WHEN 2 THEN time_text(e.created_at) END AS "acceptedAt",
-                    CASE e.type WHEN 3 THEN time_text(e.created_at) END AS "cancelledAt",
-                    milliseconds_between(o.created_at, e.created_at) AS "processingMs") t)
-         END
-$$;
+CREATE FUNCTION executions_payload(e executions, o orders) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT CASE e.type WHEN 1 THEN
+             (left(trade_text(e), -1) || ',"orderId":"' || id_text(e.region, e.order_seq) || '","side":"' || side_text(e.side) || '"}')::json
+           ELSE
+             (SELECT row_to_json(t) FROM (
+               SELECT id_text(e.region, e.order_seq) AS "orderId", status_text(e.type) AS status, side_text(e.side) AS side,
+                      o.quantity AS quantity, money_text(o.price_cents) AS price, e.quantity AS "filledQuantity",
+                      CASE WHEN e.quantity > 0 THEN money_text(e.price_cents) END AS "avgFillPrice",
+                      CASE e.type WHEN 2 THEN e.az END AS "acceptedAz", CASE e.type WHEN 2 THEN time_text(e.created_at) END AS "acceptedAt",
+                      CASE e.type WHEN 3 THEN time_text(e.created_at) END AS "cancelledAt",
+                      milliseconds_between(o.created_at, e.created_at) AS "processingMs") t)
+           END);
+END $$;
 
-CREATE FUNCTION ledger_payload(l ledger) RETURNS json LANGUAGE sql STABLE AS $$
-  SELECT (left(ledger_entry_text(l), -1) || ',"currentBalance":"' || money_text(l.resulting_cents) || '","currency":"fl","version":'
-          || l.version || '}')::json
-$$;
+CREATE FUNCTION ledger_payload(l ledger) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT (left(ledger_entry_text(l), -1) || ',"currentBalance":"' || money_text(l.resulting_cents) || '","currency":"fl","version":'
+            || l.version || '}')::json);
+END $$;
 
-CREATE FUNCTION failure_payload(b balance_events) RETURNS json LANGUAGE sql STABLE AS $$
-  SELECT row_to_json(t) FROM (
-    SELECT id_text(b.region, b.outbox_seq) AS "dlqId", id_text(b.region, b.order_seq) AS "orderId", b.attempts AS attempts,
-           b.error AS reason) t
-$$;
+CREATE FUNCTION failure_payload(b balance_events) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT row_to_json(t) FROM (
+      SELECT id_text(b.region, b.outbox_seq) AS "dlqId", id_text(b.region, b.order_seq) AS "orderId", b.attempts AS attempts,
+             b.error AS reason) t);
+END $$;
 
 -- The rows of the given seqs in the shape that all streams share.
 CREATE FUNCTION event_rows(a_stream text, a_region text, a_seqs bigint[])
@@ -193,14 +205,16 @@ END $$;
 
 -- Events in their envelopes, ascending, as the inside of a JSON array. prevSeq is the event before it in this answer; a_after for the
 -- first, so that without filters it is seq - 1.
-CREATE FUNCTION event_items(a_stream text, a_region text, a_seqs bigint[], a_after bigint) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT coalesce(string_agg((SELECT row_to_json(t)::text FROM (
-           SELECT a_stream AS stream, e.seq AS seq, e.prev_seq AS "prevSeq",
-                  'EVT#' || time_text(e.at) || '#' || a_region || '.' || left(a_stream, 3) || '.' || e.seq AS "eventId",
-                  event_name(a_stream, e.type) AS type, a_region AS region, time_text(e.at) AS ts, id_text(a_region, e.order_seq) AS "orderId",
-                  e.user_id AS "userId", trace_text(e.trace_id) AS "traceId", e.payload AS payload) t), ',' ORDER BY e.seq), '')
-    FROM (SELECT r.*, lag(r.seq, 1, a_after) OVER (ORDER BY r.seq) AS prev_seq FROM event_rows(a_stream, a_region, a_seqs) r) e
-$$;
+CREATE FUNCTION event_items(a_stream text, a_region text, a_seqs bigint[], a_after bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT coalesce(string_agg((SELECT row_to_json(t)::text FROM (
+             SELECT a_stream AS stream, e.seq AS seq, e.prev_seq AS "prevSeq",
+                    'EVT#' || time_text(e.at) || '#' || a_region || '.' || left(a_stream, 3) || '.' || e.seq AS "eventId",
+                    event_name(a_stream, e.type) AS type, a_region AS region, time_text(e.at) AS ts, id_text(a_region, e.order_seq) AS "orderId",
+                    e.user_id AS "userId", trace_text(e.trace_id) AS "traceId", e.payload AS payload) t), ',' ORDER BY e.seq), '')
+      FROM (SELECT r.*, lag(r.seq, 1, a_after) OVER (ORDER BY r.seq) AS prev_seq FROM event_rows(a_stream, a_region, a_seqs) r) e);
+END $$;
 
 -- GET /api/events?stream&afterSeq&limit&type&userId&orderId. nextAfterSeq moves on over events that the filters hide, so a filtered
 -- reader makes progress.
@@ -299,20 +313,14 @@ CREATE FUNCTION api_alarms(a_region text, OUT status integer, OUT body text) LAN
     FROM alarms a WHERE a.region = a_region AND a.active
 $$;
 
--- The functions that pick keys walk an index in its order and stop when the page is full. A planner that knows the tables badly would
--- rather fetch all of a user's history as a bitmap and sort it: forbid it that, whatever role calls.
+-- Under an entry point every plan walks an index in its order and stops when the page is full. A planner that knows the tables badly
+-- would rather fetch all of a user's history as a bitmap and sort it, and plan anew at each call: forbid it that, whatever role calls.
 DO $$
 DECLARE
-  picker regprocedure;
+  entry regprocedure;
 BEGIN
-  FOR picker IN
-    SELECT p.oid FROM pg_proc p
-     WHERE p.pronamespace = current_schema()::regnamespace
-       AND p.proname IN ('pending_cents', 'ledger_page', 'ledger_seq_at', 'balance_text', 'open_order_seqs', 'order_page', 'api_trades',
-                         'orders_event_seqs', 'executions_event_seqs', 'ledger_event_seqs', 'failure_event_seqs', 'ops_event_seqs',
-                         'api_market', 'api_dlq')
-  LOOP
-    EXECUTE format('ALTER FUNCTION %s SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off '
-                   'SET enable_mergejoin = off SET enable_material = off SET jit = off', picker);
+  FOR entry IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace AND p.proname LIKE 'api\_%' LOOP
+    EXECUTE format('ALTER FUNCTION %s SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off '
+                   'SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off SET jit = off', entry);
   END LOOP;
 END $$;

@@ -193,6 +193,9 @@ START_TEST(filters_pick_the_newest_orders_that_fit)
         fixture_expect_string(list, "nextCursor", NULL);
         json_decref(list);
     }
+    json_t *list = fixture_get(200, "api_orders('de-1', NULL, NULL, NULL, NULL, " NO_BOUND ", 50)");
+    fixture_expect(list, "{\"items\":[],\"nextCursor\":null}"); /* a region that does not exist */
+    json_decref(list);
 }
 END_TEST
 
