@@ -147,15 +147,10 @@ int64_t query_int(const struct query *query, const char *name, int64_t minimum, 
         field_error(errors, name, "INVALID_TYPE", "must be a whole number");
         return fallback;
     }
-    for (size_t i = 0; i < digits && number <= maximum; i++) {
-        if (number > (INT64_MAX - 9) / 10)
-            number = INT64_MAX;
-        else
-            number = number * 10 + (value[i] - '0');
-        if (number == INT64_MAX)
-            break;
-    }
-    if (number < minimum || number > maximum) {
+    bool fits = true;
+    for (size_t i = 0; i < digits && fits; i++)
+        fits = !__builtin_mul_overflow(number, 10, &number) && !__builtin_add_overflow(number, value[i] - '0', &number);
+    if (!fits || number < minimum || number > maximum) {
         field_error(errors, name, "OUT_OF_RANGE", "must be %lld to %lld", (long long)minimum, (long long)maximum);
         return fallback;
     }
