@@ -84,8 +84,9 @@ struct actor_spec {
     void (*detach)(void *state);
     /* Carries out an EFFECT_EXTERNAL of the core. */
     void (*external)(void *state, const struct effect *effect);
-    size_t step_arena_bytes; /* limit of one step's memory, 0 = 64 MiB */
-    bool read_only;          /* the connection may only read */
+    size_t step_arena_bytes;  /* limit of one step's memory, 0 = 64 MiB */
+    bool read_only;           /* the connection may only read */
+    int statement_timeout_ms; /* 0 = 10 s */
     /* Optional: after INPUT_STOP, whether something is still to be finished besides store calls (the driver waits 2 s
      * at most). */
     bool (*busy)(const void *state);

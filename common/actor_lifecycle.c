@@ -13,8 +13,8 @@ enum {
     LOCK_RETRY_US = 100000, /* a standby takes over within this and the time the server needs to see the leader's end */
     DRAIN_MAX_US = 2000000,
     DRAIN_LOOK_US = 5000,
-    STATEMENT_TIMEOUT_MS = 10000,
-    LEASE_MS = 4000, /* a leader that is stopped (SIGSTOP) loses the lock after this */
+    STATEMENT_TIMEOUT_MS = 10000, /* unless the actor's spec says otherwise */
+    LEASE_MS = 4000,              /* a leader that is stopped (SIGSTOP) loses the lock after this */
 };
 
 static const char *const state_names[STATE_COUNT] = {
@@ -271,7 +271,9 @@ static int open_store(struct actor *actor, struct err *err)
     struct db_options options = {.url = url,
                                  .application_name = name,
                                  .user = user,
-                                 .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
+                                 .statement_timeout_ms = actor->spec->statement_timeout_ms > 0
+                                                             ? actor->spec->statement_timeout_ms
+                                                             : STATEMENT_TIMEOUT_MS,
                                  .read_only = actor->spec->read_only,
                                  .lease_ms = actor->spec->leads != NULL ? LEASE_MS : 0};
     struct db_statement *statements = tb_alloc_zero(actor->spec->proc_count, sizeof *statements);
