@@ -79,6 +79,7 @@ bool bus_send(struct bus_link *link, const struct peer *to, Tb__MessageType type
 struct bus_counts {
     uint64_t sent, received, dropped, malformed;
 };
+/* Return: what came and went since the link was opened. */
 struct bus_counts bus_link_counts(const struct bus_link *link);
 
 /* Effect: starts anew. Return: the most messages that one turn of the loop found waiting on this link since the last

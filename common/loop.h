@@ -18,7 +18,9 @@ typedef void loop_timer_handler(void *arg);
 
 struct loop *loop_new(void);
 void loop_free(struct loop **loop);
+/* Effect: handles events until loop_stop (at once when that came before) or until nothing is watched any more. */
 void loop_run(struct loop *loop);
+/* Effect: lets loop_run return at the end of this turn. */
 void loop_stop(struct loop *loop);
 
 /* Effect: watches fd. Gives a watcher for loop_io_free. The fd stays the caller's. */

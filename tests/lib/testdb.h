@@ -38,7 +38,8 @@ bool testdb_wait(const char *url, int64_t expected, int deadline_ms, const char 
 void testdb_crash(void);
 void testdb_restart(void);
 
-/* Effect: a setting of the whole server by ALTER SYSTEM and reload, effective for new sessions when it returns. Set it back. */
+/* Effect: a setting of the whole server by ALTER SYSTEM and reload, effective for new sessions when it returns. Set it
+ * back. */
 void testdb_set_server(const char *url, const char *name, const char *value);
 
 /* Effect: stops the server and deletes its directory. Done at exit anyway. */
