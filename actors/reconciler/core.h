@@ -1,0 +1,121 @@
+/* reconciler/core: the pure state machine that looks for what must not be. Every few seconds it probes for stuck work and balances that do
+ * not fit, and audits what is new (both bounded, whatever the history); it raises and clears alarms; on demand it checks every invariant
+ * over all rows (I7 by replay) or replays a range of orders. It changes nothing that others own.
+ * Bounded: RECONCILER_JOBS_MAX demands wait, beyond that BACKPRESSURE; they are served one after the other, equal checks together.
+ *
+ *   struct reconciler_core core = {0};
+ *   reconciler_core_init(&core, &(struct reconciler_options){.region = "nl-1", .probe_us = 5000000, .backlog_alarm = 50000});
+ *   reconciler_core_step(&core, &input, &effects); */
+#ifndef TB_RECONCILER_CORE_H
+#define TB_RECONCILER_CORE_H
+
+#include "../../common/core.h" /* not this file: its own name is core.h too */
+#include "replay.h"
+#include "store.h"
+
+enum reconciler_link {
+    RECONCILER_LINK_COMMAND = 0, /* ROUTER reconciler-command: VERIFY_REPLAY, CHECK_INVARIANTS in; their answers out */
+    RECONCILER_LINK_FEED,        /* PUB ops-feed-reconciler: OPS_APPENDED out */
+    RECONCILER_LINK_COUNT,
+};
+
+enum reconciler_timer {
+    RECONCILER_TIMER_PROBE = 0,
+    RECONCILER_TIMER_STEP,
+};
+
+enum reconciler_metric {
+    RECONCILER_METRIC_MISMATCH = 0, /* gauge: accounts whose balance does not fit, and broken rules of the books */
+    RECONCILER_METRIC_DLQ_DEPTH,    /* gauge */
+    RECONCILER_METRIC_OUTBOX_OLDEST,/* gauge, seconds */
+    RECONCILER_METRIC_BEHIND,       /* gauge: rows not audited yet */
+    RECONCILER_METRIC_VIOLATIONS,   /* counter */
+    RECONCILER_METRIC_REPLAYED,     /* counter: orders */
+    RECONCILER_METRIC_COUNT,
+};
+
+enum reconciler_alarm {
+    RECONCILER_ALARM_DLQ_DEPTH = 0,
+    RECONCILER_ALARM_BALANCE_MISMATCH,
+    RECONCILER_ALARM_OUTBOX_STUCK,
+    RECONCILER_ALARM_QUEUE_BACKLOG,
+    RECONCILER_ALARM_COUNT,
+};
+
+enum {
+    RECONCILER_JOBS_MAX = 16,
+    RECONCILER_CHECKS = 10,        /* I1 … I10 */
+    RECONCILER_ACCOUNTS_MAX = 2000,/* looked at by one probe */
+    RECONCILER_STEP_ROWS = 500,    /* audited at once while there is work, */
+    RECONCILER_STEP_ROWS_IDLE = 5000, /* and when there is none */
+    RECONCILER_STEP_US = 1000000,
+    RECONCILER_STEP_IDLE_US = 50000,
+    RECONCILER_SAMPLE_SIZE = 2048,
+    RECONCILER_REGION_SIZE = 17,
+    RECONCILER_ACCOUNT_SIZE = 48,
+};
+
+struct reconciler_options {
+    const char *region;     /* copied */
+    int64_t probe_us;       /* between probes */
+    uint64_t backlog_alarm; /* open orders that raise queue-backlog; it clears below half of that */
+};
+
+/* What is known of an alarm, and what was asked for. */
+struct reconciler_alarm_state {
+    bool known; /* what the table says, since START */
+    bool active;
+    bool asked, asked_active; /* a call is under way */
+    int64_t asked_at_us;      /* its event's time */
+    uint32_t calm;            /* probes in a row below the clearing mark */
+};
+
+struct reconciler_job {
+    struct peer from;
+    uint64_t request_id;
+    bool replay_only; /* VERIFY_REPLAY; else CHECK_INVARIANTS */
+    bool riding;      /* answered with the check that runs */
+    uint64_t from_seq, to_seq;
+};
+
+struct reconciler_check {
+    bool ok;
+    uint64_t count;
+    char sample[RECONCILER_SAMPLE_SIZE]; /* JSON */
+};
+
+enum reconciler_phase { RECONCILER_DOWN = 0, RECONCILER_RECOVERING, RECONCILER_LIVE, RECONCILER_STOPPING };
+
+struct reconciler_core {
+    struct reconciler_options options;
+    char region[RECONCILER_REGION_SIZE];
+    enum reconciler_phase phase;
+
+    /* probes */
+    char probe_after[RECONCILER_ACCOUNT_SIZE];
+    uint64_t mismatches, mismatches_seen; /* of the last whole round; of this one so far */
+    bool mismatch_noted;                  /* its finding is written */
+    bool idle;                            /* the last probe saw nothing under way */
+    uint64_t books_broken;                /* violations of I1, I2, I3 or I10 found by steps or checks, until a check finds none */
+
+    struct reconciler_alarm_state alarms[RECONCILER_ALARM_COUNT];
+    enum reconciler_alarm asked[RECONCILER_ALARM_COUNT]; /* in the order of the calls */
+    size_t asked_count;
+
+    /* jobs; the first is the one under way */
+    struct reconciler_job jobs[RECONCILER_JOBS_MAX];
+    size_t job_count;
+    bool job_runs;
+    size_t check; /* number of the check under way, RECONCILER_CHECKS = done */
+    struct reconciler_check checks[RECONCILER_CHECKS];
+    struct replay replay;
+    uint64_t replayed_to;
+};
+
+/* Effect: sets up a core (zeroed before). It holds no memory of its own. */
+void reconciler_core_init(struct reconciler_core *core, const struct reconciler_options *options);
+
+/* The step function of common/core.h; state is a struct reconciler_core. */
+void reconciler_core_step(void *state, const struct input *in, struct effects *fx);
+
+#endif

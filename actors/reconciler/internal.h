@@ -1,0 +1,25 @@
+/* reconciler/internal: what the files of the reconciler's core share; for nobody else. */
+#ifndef TB_RECONCILER_INTERNAL_H
+#define TB_RECONCILER_INTERNAL_H
+
+#include "core.h"
+#include "reconciler.pb-c.h"
+
+/* --- alarms.c --- */
+/* Effect: compares a probe with the marks; asks for what changes. */
+void alarms_probed(struct reconciler_core *core, const struct input *in, const struct reconciler_probed *probed, struct effects *fx);
+void alarms_answered(struct reconciler_core *core, const struct input *in, struct effects *fx);
+
+/* --- jobs.c --- */
+void jobs_message(struct reconciler_core *core, const struct input *in, struct effects *fx);
+/* Effect: starts the first job unless one runs. */
+void jobs_start(struct reconciler_core *core, struct effects *fx);
+void jobs_checked(struct reconciler_core *core, const struct input *in, struct effects *fx);
+void jobs_page(struct reconciler_core *core, const struct input *in, struct effects *fx);
+/* Effect: answers everyone with STORE_UNAVAILABLE. */
+void jobs_refuse_all(struct reconciler_core *core, struct effects *fx);
+/* Effect: notes a broken invariant in the database. */
+void jobs_note(struct reconciler_core *core, const struct input *in, const char *invariant, uint64_t count, const char *sample,
+               struct effects *fx);
+
+#endif

@@ -1,0 +1,64 @@
+#include "actor.h"
+
+#include "reconciler/core.h"
+
+static const struct link_message command_accepts[] = {
+    {TB__MESSAGE_TYPE__VERIFY_REPLAY, "gateway"}, {TB__MESSAGE_TYPE__CHECK_INVARIANTS, "gateway"}, {0}};
+
+static const struct actor_link links[RECONCILER_LINK_COUNT] = {
+    [RECONCILER_LINK_COMMAND] = {{"reconciler-command", BUS_ROUTER, true, 0}, true, command_accepts},
+    [RECONCILER_LINK_FEED] = {{"ops-feed-reconciler", BUS_PUB, true, 0}, true, NULL},
+};
+
+static const struct metric_spec metrics[RECONCILER_METRIC_COUNT] = {
+    [RECONCILER_METRIC_MISMATCH] = {"tb_balance_mismatch", "",
+                                    "Balances that do not fit their ledger, and entries that break the rules of the books",
+                                    METRIC_GAUGE},
+    [RECONCILER_METRIC_DLQ_DEPTH] = {"tb_dlq_depth", "", "Adjustments that failed too often and wait for an operator",
+                                     METRIC_GAUGE},
+    [RECONCILER_METRIC_OUTBOX_OLDEST] = {"tb_outbox_oldest_seconds", "", "Age of the oldest adjustment not settled yet",
+                                         METRIC_GAUGE},
+    [RECONCILER_METRIC_BEHIND] = {"tb_audit_behind_rows", "", "Rows that the running audit has not looked at yet",
+                                  METRIC_GAUGE},
+    [RECONCILER_METRIC_VIOLATIONS] = {"tb_invariant_violations_total", "", "Violations of an invariant that were found",
+                                      METRIC_COUNTER},
+    [RECONCILER_METRIC_REPLAYED] = {"tb_orders_replayed_total", "", "Stored orders compared with their plan", METRIC_COUNTER},
+};
+
+static const struct config_key keys[] = {
+    {"reconciler_probe_ms", CONFIG_INTEGER, "5000", 10, 3600000, "Milliseconds between two looks for stuck work"},
+    {"backlog_alarm", CONFIG_INTEGER, "50000", 1, INT64_MAX, "Open orders that raise the alarm queue-backlog"},
+    {0},
+};
+
+static int init(void *state, const struct config *config, struct err *err)
+{
+    (void)err;
+    reconciler_core_init(state, &(struct reconciler_options){
+                                    .region = config_text(config, "region"),
+                                    .probe_us = config_integer(config, "reconciler_probe_ms") * 1000,
+                                    .backlog_alarm = (uint64_t)config_integer(config, "backlog_alarm"),
+                                });
+    return 0;
+}
+
+static struct actor_spec spec = {
+    .name = "reconciler",
+    .leads = "reconciler",
+    .links = links,
+    .link_count = RECONCILER_LINK_COUNT,
+    .proc_count = RECONCILER_PROC_COUNT,
+    .metrics = metrics,
+    .metric_count = RECONCILER_METRIC_COUNT,
+    .config_keys = keys,
+    .state_size = sizeof(struct reconciler_core),
+    .init = init,
+    .step = reconciler_core_step,
+    .statement_timeout_ms = 300000, /* a check over all rows takes seconds at a million orders */
+};
+
+int main(int argc, char **argv)
+{
+    spec.procs = reconciler_store_procs();
+    return actor_main(&spec, argc, argv);
+}

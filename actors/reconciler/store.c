@@ -1,0 +1,132 @@
+#include "store.h"
+
+#include "actor.h"
+#include "page.h"
+
+static void encode_probe(const void *arguments, struct db_params *params)
+{
+    const struct reconciler_probe_args *args = arguments;
+    db_add_text(params, args->region);
+    db_add_time(params, args->now_us);
+    db_add_text(params, args->after);
+    db_add_int4(params, (int32_t)args->limit);
+}
+
+static void *one_row_missing(const char *what, struct err *err)
+{
+    err_set(err, "%s returned no row", what);
+    return NULL;
+}
+
+static void *decode_probe(const struct db_rows *rows, struct arena *arena, struct err *err)
+{
+    if (db_row_count(rows) != 1)
+        return one_row_missing("reconciler_probe", err);
+    struct reconciler_probed *probed = arena_alloc(arena, sizeof *probed);
+    *probed = (struct reconciler_probed){
+        .dead = (uint64_t)db_get_int(rows, 0, 0),
+        .retrying = (uint64_t)db_get_int(rows, 0, 1),
+        .orders_open = (uint64_t)db_get_int(rows, 0, 2),
+        .outbox_waiting = (uint64_t)db_get_int(rows, 0, 3),
+        .outbox_oldest_ms = (uint64_t)db_get_int(rows, 0, 4),
+        .last_account = arena_strdup(arena, db_get_text(rows, 0, 5)),
+        .mismatches = (uint64_t)db_get_int(rows, 0, 6),
+        .sample = arena_strdup(arena, db_get_text(rows, 0, 7)),
+    };
+    return probed;
+}
+
+static void encode_step(const void *arguments, struct db_params *params)
+{
+    const struct reconciler_step_args *args = arguments;
+    db_add_text(params, args->region);
+    db_add_time(params, args->now_us);
+    db_add_int4(params, (int32_t)args->limit);
+}
+
+static void *decode_step(const struct db_rows *rows, struct arena *arena, struct err *err)
+{
+    if (db_row_count(rows) != 1)
+        return one_row_missing("reconciler_audit_step", err);
+    struct reconciler_stepped *stepped = arena_alloc(arena, sizeof *stepped);
+    stepped->violations = (uint64_t)db_get_int(rows, 0, 0);
+    stepped->invariants = arena_strdup(arena, db_get_text(rows, 0, 1));
+    stepped->behind = (uint64_t)db_get_int(rows, 0, 2);
+    return stepped;
+}
+
+static void encode_alarm(const void *arguments, struct db_params *params)
+{
+    const struct reconciler_alarm_args *args = arguments;
+    db_add_text(params, args->region);
+    db_add_text(params, args->id);
+    db_add_bool(params, args->active);
+    db_add_text(params, args->severity);
+    db_add_text(params, args->message);
+    db_add_int8(params, (int64_t)(args->value * 1000));
+    db_add_time(params, args->now_us);
+}
+
+static void *decode_alarm(const struct db_rows *rows, struct arena *arena, struct err *err)
+{
+    if (db_row_count(rows) != 1)
+        return one_row_missing("reconciler_alarm", err);
+    struct reconciler_alarmed *alarmed = arena_alloc(arena, sizeof *alarmed);
+    alarmed->ops_seq = (uint64_t)db_get_int(rows, 0, 0);
+    alarmed->payload = arena_strdup(arena, db_get_text(rows, 0, 1));
+    return alarmed;
+}
+
+static void encode_finding(const void *arguments, struct db_params *params)
+{
+    const struct reconciler_finding_args *args = arguments;
+    db_add_text(params, args->region);
+    db_add_text(params, args->invariant);
+    db_add_int8(params, (int64_t)args->count);
+    db_add_text(params, args->sample);
+    db_add_time(params, args->now_us);
+}
+
+static void encode_check(const void *arguments, struct db_params *params)
+{
+    const struct reconciler_check_args *args = arguments;
+    db_add_text(params, args->region);
+    db_add_text(params, args->id);
+}
+
+static void *decode_check(const struct db_rows *rows, struct arena *arena, struct err *err)
+{
+    if (db_row_count(rows) != 1)
+        return one_row_missing("audit_check", err);
+    struct reconciler_checked *checked = arena_alloc(arena, sizeof *checked);
+    checked->ok = db_get_bool(rows, 0, 0);
+    checked->count = (uint64_t)db_get_int(rows, 0, 1);
+    checked->sample = arena_strdup(arena, db_get_text(rows, 0, 2));
+    return checked;
+}
+
+static void *decode_page(const struct db_rows *rows, struct arena *arena, struct err *err)
+{
+    (void)err;
+    return page_read(rows, arena);
+}
+
+static const struct actor_proc procs[RECONCILER_PROC_COUNT] = {
+    [RECONCILER_PROC_PROBE] = {"probe",
+                               "SELECT dead, retrying, orders_open, outbox_waiting, outbox_oldest_ms, last_account, mismatches, "
+                               "sample::text FROM reconciler_probe($1, $2, $3, $4)",
+                               encode_probe, decode_probe},
+    [RECONCILER_PROC_STEP] = {"step", "SELECT violations, invariants, behind FROM reconciler_audit_step($1, $2, $3)", encode_step,
+                              decode_step},
+    [RECONCILER_PROC_ALARM] = {"alarm",
+                               "SELECT ops_seq, payload::text FROM reconciler_alarm($1, $2, $3, $4, $5, $6::bigint / 1000.0, $7)",
+                               encode_alarm, decode_alarm},
+    [RECONCILER_PROC_FINDING] = {"finding", "SELECT reconciler_finding($1, $2, $3, $4, $5)", encode_finding, NULL},
+    [RECONCILER_PROC_CHECK] = {"check", "SELECT ok, count, sample::text FROM audit_check($1, $2)", encode_check, decode_check},
+    [RECONCILER_PROC_PAGE] = {"page", PAGE_SQL, page_encode, decode_page},
+};
+
+const struct actor_proc *reconciler_store_procs(void)
+{
+    return procs;
+}
