@@ -3,16 +3,23 @@
  * name, a removal. */
 #include "gateway.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "persona.pb-c.h"
 #include "json_in.h"
+#include "persona.pb-c.h"
+#include "reads.h"
 
 enum { PERSONA_DEADLINE_MS = 5000, PERSONA_VISIBLE_MS = 5000, DISPLAY_NAME_MAX = 60, BIO_MAX = 500, USER_ID_MAX = 40 };
 
 /* What a request waits for: its context. */
 struct awaited {
+    struct gateway *gateway;
+    struct http_request *request;
+    Tb__PersonaCommand__Kind kind;
+    int64_t began_us;
+    Tb__Refusal refusal;
     char user_id[VIEW_USER_ID_MAX];
     uint64_t version;
     int status; /* to answer with */
@@ -69,6 +76,34 @@ static void on_visible(struct gateway *gateway, struct http_request *request, vo
     }
 }
 
+/* What stands in the way of a command that was sent twice may be what its first copy did. Then it is no conflict. */
+static void on_change_looked_up(void *arg, const struct read_result *result)
+{
+    struct awaited *awaited = arg;
+    if (result->status == 200 && sscanf(result->body, "%" SCNu64 " %40s", &awaited->version, awaited->user_id) == 2) {
+        gateway_wait(awaited->gateway, is_visible, on_visible, PERSONA_VISIBLE_MS, awaited->request, awaited);
+    } else if (result->status == 404) {
+        problem_respond(awaited->request, gateway_refusal_problem(awaited->refusal), NULL);
+    } else {
+        read_result_respond(result, awaited->request, "application/json");
+    }
+}
+
+static void look_up_change(struct awaited *awaited)
+{
+    struct arena arena;
+    struct db_params params;
+    arena_init(&arena, 1 << 12); /* not the scratch arena: no request is being dispatched */
+    db_params_init(&params, &arena);
+    db_add_text(&params, awaited->gateway->region);
+    db_add_int4(&params, awaited->kind == TB__PERSONA_COMMAND__KIND__CREATE ? TB__OPS_RECORD__TYPE__PERSONA_CREATED
+                                                                            : TB__OPS_RECORD__TYPE__PERSONA_DELETED);
+    db_add_uuid(&params, awaited->request->trace_id);
+    db_add_time(&params, awaited->began_us);
+    read_pool_call(awaited->gateway->reads, READ_PERSONA_CHANGE, &params, on_change_looked_up, awaited);
+    arena_release(&arena);
+}
+
 /* The registry's answer: a problem, or on to waiting until it is visible. request->context holds the struct awaited. */
 static void on_result(struct gateway *gateway, struct http_request *request, const ProtobufCMessage *message)
 {
@@ -77,6 +112,12 @@ static void on_result(struct gateway *gateway, struct http_request *request, con
     if (result == NULL) {
         problem_respond(request, PROBLEM_STORE_UNAVAILABLE,
                         "The registry did not answer in time; whether the change was made is unknown.");
+        return;
+    }
+    awaited->refusal = result->refusal;
+    if ((awaited->kind == TB__PERSONA_COMMAND__KIND__CREATE && result->refusal == TB__REFUSAL__REFUSAL_EXISTS) ||
+        (awaited->kind == TB__PERSONA_COMMAND__KIND__DELETE && result->refusal == TB__REFUSAL__REFUSAL_NOT_FOUND)) {
+        look_up_change(awaited);
         return;
     }
     if (result->refusal == TB__REFUSAL__REFUSAL_INVALID) {
@@ -94,14 +135,14 @@ static void on_result(struct gateway *gateway, struct http_request *request, con
     gateway_wait(gateway, is_visible, on_visible, PERSONA_VISIBLE_MS, request, awaited);
 }
 
-static void send_command(struct gateway *gateway, struct http_request *request, Tb__PersonaCommand *command, int status,
-                         bool resend)
+static void send_command(struct gateway *gateway, struct http_request *request, Tb__PersonaCommand *command, int status)
 {
     struct awaited *awaited = tb_alloc_zero(1, sizeof(*awaited));
-    awaited->status = status;
+    *awaited = (struct awaited){.gateway = gateway, .request = request, .kind = command->kind, .status = status};
+    awaited->began_us = gateway_now_us(gateway);
     request->context = awaited;
     command->trace_id = (ProtobufCBinaryData){sizeof(request->trace_id), request->trace_id};
-    gateway_command(gateway, LINK_PERSONA_COMMAND, TB__MESSAGE_TYPE__PERSONA_COMMAND, &command->base, resend,
+    gateway_command(gateway, LINK_PERSONA_COMMAND, TB__MESSAGE_TYPE__PERSONA_COMMAND, &command->base, true,
                     PERSONA_DEADLINE_MS, request, on_result);
 }
 
@@ -158,8 +199,7 @@ static void personas_post(struct gateway *gateway, struct http_request *request)
     command.display_name = borrowed(name);
     command.user_id = borrowed(user_id);
     command.bio = borrowed(bio);
-    send_command(gateway, request, &command, 201,
-                 false); /* sent twice, it would find itself and answer that it exists */
+    send_command(gateway, request, &command, 201);
 }
 
 /* Effect: the path's userId, or 404. */
@@ -193,7 +233,7 @@ static void persona_put(struct gateway *gateway, struct http_request *request)
     command.display_name = borrowed(name);
     command.set_bio = bio != NULL;
     command.bio = borrowed(bio);
-    send_command(gateway, request, &command, 200, true);
+    send_command(gateway, request, &command, 200);
 }
 
 static void persona_delete(struct gateway *gateway, struct http_request *request)
@@ -201,7 +241,7 @@ static void persona_delete(struct gateway *gateway, struct http_request *request
     Tb__PersonaCommand command = TB__PERSONA_COMMAND__INIT;
     command.kind = TB__PERSONA_COMMAND__KIND__DELETE;
     if (read_user_id(request, &command)) {
-        send_command(gateway, request, &command, 204, false); /* sent twice, it would answer that there is none */
+        send_command(gateway, request, &command, 204);
     }
 }
 
@@ -210,7 +250,7 @@ static void persona_restore(struct gateway *gateway, struct http_request *reques
     Tb__PersonaCommand command = TB__PERSONA_COMMAND__INIT;
     command.kind = TB__PERSONA_COMMAND__KIND__RESTORE;
     if (read_user_id(request, &command)) {
-        send_command(gateway, request, &command, 200, true);
+        send_command(gateway, request, &command, 200);
     }
 }
 

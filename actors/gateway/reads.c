@@ -21,6 +21,7 @@ const struct db_statement gateway_read_statements[] = {
     [READ_BALANCES] = {"balances", "SELECT status, body FROM api_balances($1, $2, $3, $4)"},
     [READ_PERSONAS] = {"personas", "SELECT status, body FROM api_personas($1, $2)"},
     [READ_PERSONA] = {"persona", "SELECT status, body FROM api_persona($1)"},
+    [READ_PERSONA_CHANGE] = {"persona_change", "SELECT status, body FROM api_persona_change($1, $2, $3, $4)"},
     [READ_DLQ] = {"dlq", "SELECT status, body FROM api_dlq($1, $2, $3)"},
     [READ_ALARMS] = {"alarms", "SELECT status, body FROM api_alarms($1)"},
 };

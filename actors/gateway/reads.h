@@ -12,17 +12,19 @@ enum gateway_read {
     READ_ORDER_PRESENT, /* api_order_present(region, seq): without trades[] and events[], as POST answers it */
     READ_ORDERS, /* api_orders(region, user_id, status int4, side int4, client_id, before int8, limit int4); NULL = any
                   */
-    READ_ORDERS_CSV, /* the same; the body's first line is the next cursor, the rest is the CSV */
-    READ_TRADES,     /* api_trades(region, user_id, order_seq, before, limit) */
-    READ_MARKET,     /* api_market(region) */
-    READ_EVENTS,     /* api_events(region, stream, after, limit, type, user_id, order_seq) */
-    READ_BALANCE,    /* api_balance(region, user_id, limit, as_of timestamptz) */
-    READ_LEDGER,     /* api_ledger(region, user_id, before, limit, as_of) */
-    READ_BALANCES,   /* api_balances(region, after_user_id, limit, as_of) */
-    READ_PERSONAS,   /* api_personas(after_user_id, limit): NULL, NULL = all */
-    READ_PERSONA,    /* api_persona(user_id) */
-    READ_DLQ,        /* api_dlq(region, before, limit) */
-    READ_ALARMS,     /* api_alarms(region) */
+    READ_ORDERS_CSV,     /* the same; the body's first line is the next cursor, the rest is the CSV */
+    READ_TRADES,         /* api_trades(region, user_id, order_seq, before, limit) */
+    READ_MARKET,         /* api_market(region) */
+    READ_EVENTS,         /* api_events(region, stream, after, limit, type, user_id, order_seq) */
+    READ_BALANCE,        /* api_balance(region, user_id, limit, as_of timestamptz) */
+    READ_LEDGER,         /* api_ledger(region, user_id, before, limit, as_of) */
+    READ_BALANCES,       /* api_balances(region, after_user_id, limit, as_of) */
+    READ_PERSONAS,       /* api_personas(after_user_id, limit): NULL, NULL = all */
+    READ_PERSONA,        /* api_persona(user_id) */
+    READ_PERSONA_CHANGE, /* api_persona_change(region, ops type int4, trace uuid, since timestamptz): "<version>
+                            <userId>" */
+    READ_DLQ,            /* api_dlq(region, before, limit) */
+    READ_ALARMS,         /* api_alarms(region) */
     READS_COUNT,
 };
 

@@ -234,6 +234,17 @@ BEGIN
     || CASE WHEN cardinality(seqs) = a_limit THEN seqs[a_limit] ELSE greatest(a_after, until) END || ',"lastSeq":' || last || '}';
 END $$;
 
+-- Which persona a request has made (a_type 1) or removed (3) after all: a command that was sent twice finds its own effect in its way.
+-- body: the persona's version and userId. Looks at the latest events only, for the request was just made.
+CREATE FUNCTION api_persona_change(a_region text, a_type integer, a_trace uuid, a_since timestamptz, OUT status integer, OUT body text)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  SELECT (v.payload ->> 'version') || ' ' || v.user_id INTO body
+    FROM (SELECT * FROM ops_events WHERE region = a_region ORDER BY seq DESC LIMIT 1000) v
+   WHERE v.type = a_type AND v.trace_id = a_trace AND v.created_at >= a_since LIMIT 1;
+  status := CASE WHEN body IS NULL THEN 404 ELSE 200 END;
+END $$;
+
 -- ----------------------------------------------------------------------------------------------------------------- single orders
 
 -- The order as a repeated POST answers it: its present state and how its persona's cash stands.
