@@ -265,6 +265,7 @@ static void batch_carry_over(struct simfill *s, uint32_t number, const struct fi
         effects_observe(fx, SIMFILL_FILL_SECONDS, in->now_us - entry->created_at_us);
         if (entry->cancel_seq != 0) /* it may have come after the append was sent */
             window_settle(&s->window, entry->cancel_seq, true);
+        s->parked_wanted |= entry->parked && s->parked_more;
         window_remove(&s->window, number);
         return;
     }

@@ -81,7 +81,7 @@ static void recover_start(struct simfill *s, struct effects *fx)
     s->batch.at = s->batch.count = s->batch.tried = 0;
     s->batch.under_way = false;
     s->lookups.head = s->lookups.count = s->lookups.asked_count = 0;
-    s->parked_reading = false;
+    s->parked_reading = s->parked_more = false;
     s->parked_due_us = SIMFILL_NEVER;
     s->due_timer_us = s->parked_timer_us = 0;
     struct simfill_take_epoch_args *args = arena_alloc(fx->arena, sizeof *args);

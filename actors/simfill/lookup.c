@@ -71,12 +71,19 @@ void parked_done(struct simfill *s, const struct input *in)
     const struct simfill_orders_result *result = in->result;
     s->parked_reading = false;
     uint32_t reserved = s->follow.fetching ? s->fetch_limit : 0, room = s->window.capacity - reserved;
-    bool more = result->count >= s->parked_limit;
-    for (size_t i = 0; i < result->count && !(more |= s->window.count >= room); i++)
-        if (window_find(&s->window, result->orders[i].record->seq) == ENTRY_NONE)
-            intake_open(s, window_add(&s->window, result->orders[i].record->seq), &result->orders[i], in->now_us);
+    s->parked_more = result->count >= s->parked_limit;
+    for (size_t i = 0; i < result->count; i++) {
+        uint64_t seq = result->orders[i].record->seq;
+        if (window_find(&s->window, seq) != ENTRY_NONE)
+            continue;
+        if (s->window.count >= room) {
+            s->parked_more = true;
+            break;
+        }
+        intake_open(s, window_add(&s->window, seq), &result->orders[i], in->now_us);
+    }
     s->parked_due_us = result->next_due_us != 0 ? result->next_due_us : SIMFILL_NEVER;
-    if (more) /* again, once some of these are written */
+    if (s->parked_more) /* again, once some of these are written */
         s->parked_due_us = in->now_us + SIMFILL_HORIZON_US + SIMFILL_HORIZON_US / 20;
 }
 

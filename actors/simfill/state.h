@@ -14,9 +14,9 @@
 
 enum {
     SIMFILL_HORIZON_US = 1000000, /* orders due later than this are parked */
-    SIMFILL_POLL_US = 250000,
-    SIMFILL_ATTEMPTS_MAX = 5,    /* then the order is rejected */
-    SIMFILL_BACKOFF_US = 100000, /* doubling, up to: */
+    SIMFILL_POLL_US = 125000,     /* a lost last message is found at the second poll: 250 ms at most */
+    SIMFILL_ATTEMPTS_MAX = 5,     /* then the order is rejected */
+    SIMFILL_BACKOFF_US = 100000,  /* doubling, up to: */
     SIMFILL_BACKOFF_MAX_US = 5000000,
 };
 
@@ -90,6 +90,7 @@ struct simfill {
     uint64_t polled_next; /* follow.next at the last poll */
     bool parked_wanted;   /* read the parked orders that are due soon */
     bool parked_reading;
+    bool parked_more;      /* the last read left some: read again as soon as some of those are written */
     uint32_t parked_limit; /* of that read */
     int64_t parked_due_us; /* the next parked order's due time, SIMFILL_NEVER = none known */
     bool resting;          /* the store failed: nothing is started before the retry timer */

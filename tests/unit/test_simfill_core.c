@@ -177,6 +177,53 @@ START_TEST(recovery_reads_what_is_open_and_no_history)
 }
 END_TEST
 
+START_TEST(a_request_for_a_final_order_moves_the_cursor_and_nothing_else)
+{
+    open_ready(1024);
+    model_accept(&model, "slow:0", 10, 0);
+    model_settle(&model, 300000); /* the poll finds them */
+    model_accept(&model, NULL, 0, 1);
+    model_message(&model, 2, 2);
+    model_settle(&model, 600000);
+    ck_assert_uint_eq(model.executions_next, 3);
+    model_check(&model);
+    model_close(&model);
+}
+END_TEST
+
+START_TEST(parked_orders_come_back_after_a_restart)
+{
+    open_ready(1024);
+    model_accept(&model, "slow:3000", 10, 0);
+    model_accept(&model, "slow:0", 10, 0);
+    model_settle(&model, 300000);
+    ck_assert(model.orders[1].parked);
+    ck_assert_uint_eq(model.cursor, 2);
+    recorder_kind(&model.rec, INPUT_STORE_LOST);
+    model_start(&model);
+    model_settle(&model, 2600000);
+    ck_assert_uint_eq(model.terminal_total, 1);
+    model_settle(&model, 200000);
+    ck_assert_uint_eq(model.terminal_total, 2);
+    model_check(&model);
+    model_close(&model);
+}
+END_TEST
+
+START_TEST(more_parked_orders_than_the_window_holds_come_back_in_turns)
+{
+    open_ready(1024);
+    for (int i = 0; i < MODEL_ORDERS_MAX; i++)
+        model_accept(&model, "slow:2500", 10, 0);
+    model_settle(&model, 1000000);
+    ck_assert_uint_eq(model.cursor, MODEL_ORDERS_MAX);
+    model_settle(&model, 4000000);
+    ck_assert_uint_le(model.waiting_max, 1024);
+    model_check(&model);
+    model_close(&model);
+}
+END_TEST
+
 static void accept_something(void)
 {
     static const char *const seeds[] = {"x",        "y",         "cancel",    "partial:3", "partial:16",     "slow:0",
@@ -233,6 +280,9 @@ CHECK_MAIN("simfill_core", tcase_set_timeout(cases, 120); tcase_add_test(cases, 
            tcase_add_test(cases, dup_sends_its_adjustment_so_many_times);
            tcase_add_loop_test(cases, a_cancel_ends_whatever_is_still_open, 0, 10);
            tcase_add_test(cases, a_full_window_makes_it_wait_not_lose);
+           tcase_add_test(cases, a_request_for_a_final_order_moves_the_cursor_and_nothing_else);
+           tcase_add_test(cases, parked_orders_come_back_after_a_restart);
+           tcase_add_test(cases, more_parked_orders_than_the_window_holds_come_back_in_turns);
            tcase_add_test(cases, an_order_the_store_cannot_take_is_rejected_after_five_attempts);
            tcase_add_test(cases, a_fence_halts_at_once);
            tcase_add_test(cases, recovery_reads_what_is_open_and_no_history);
