@@ -149,11 +149,12 @@ static void settle_record_failure(struct balance_core *core, const struct input 
 static void settle_apply_failed(struct balance_core *core, const struct input *in, struct effects *fx)
 {
     const struct balance_adjustment *head = intake_at(core, 0);
-    if (settle_error_is_environment(in->error)) {
+    bool environment = settle_error_is_environment(in->error);
+    if (environment)
         settle_back_off(core, in, fx, "settling a batch");
-    } else if (core->write_count > 1) {
-        core->suspect_end = head->seq + core->write_count - 1;
-    } else {
+    if (core->write_count > 1) {
+        core->suspect_end = head->seq + core->write_count - 1; /* a time-out, too, may pass with half of it */
+    } else if (!environment) {
         core->failed_is_retry = false;
         settle_record_failure(core, in, fx, head->seq, 1);
     }

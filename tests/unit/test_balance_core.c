@@ -267,7 +267,7 @@ START_TEST(an_error_that_is_not_the_datas_fault_makes_no_dead_letter)
         bench_step(&bench, (struct input){.kind = INPUT_STORE,
                                           .proc = BALANCE_PROC_APPLY,
                                           .status = STORE_FAILED,
-                                          .error = "permission denied for table ledger (42501)"});
+                                          .error = "42501: permission denied for table ledger"});
         ck_assert_uint_eq(bench.calls_count, 0);
         int64_t wait = bench.timers[BALANCE_TIMER_BACKOFF] - bench.now_us;
         ck_assert_int_gt(wait, waited);

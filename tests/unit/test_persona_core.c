@@ -284,10 +284,8 @@ START_TEST(a_failed_command_is_answered_and_the_next_goes_on)
     live_core();
     command(1, DELETE, "bob", NULL, NULL);
     command(2, DELETE, "bob", NULL, NULL);
-    step((struct input){.kind = INPUT_STORE,
-                        .proc = PERSONA_PROC_DELETE,
-                        .status = STORE_FAILED,
-                        .error = "permission denied (42501)"});
+    step((struct input){
+        .kind = INPUT_STORE, .proc = PERSONA_PROC_DELETE, .status = STORE_FAILED, .error = "42501: permission denied"});
     ck_assert_uint_eq(answer()->request_id, 1);
     ck_assert_int_eq((int)answer()->refusal, TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE);
     ck_assert_ptr_nonnull(effect_of(EFFECT_CALL, 0));
