@@ -25,13 +25,13 @@ fail() {
   exit 1
 }
 
-# wait_for SECONDS COMMAND…: whether the command succeeds before the deadline. Looks twenty times a second.
+# wait_for SECONDS COMMAND…: whether the command succeeds before the deadline. Looks ten times a second.
 wait_for() {
   local deadline=$((SECONDS + $1))
   shift
   until "$@"; do
     ((SECONDS < deadline)) || return 1
-    sleep 0.05
+    sleep 0.1
   done
 }
 
@@ -86,7 +86,8 @@ service_user_prepare() {
   for place in "$DATA" "$TULIP_HOME/deploy/local" "$BIN"; do
     while [[ ! -e $place ]]; do place=$(dirname "$place"); done
     if ! "${AS_SERVICE[@]}" test -x "$place/."; then
-      AS_SERVICE=("${AS_SERVICE[@]:0:5}" --inh-caps=+dac_read_search --ambient-caps=+dac_read_search --)
+      # The securebit lets access(2), which asks for the real user, see that capability as well: s6-svstat calls it.
+      AS_SERVICE=("${AS_SERVICE[@]:0:5}" --inh-caps=+dac_read_search --ambient-caps=+dac_read_search --securebits=+no_setuid_fixup --)
       return
     fi
   done
@@ -96,10 +97,34 @@ as_service() {
   ${AS_SERVICE[@]+"${AS_SERVICE[@]}"} "$@"
 }
 
-# put FILE [MODE]: standard input becomes FILE, at once, as the service user.
-put() {
-  as_service sh -c 'umask 077 && cat >"$1.new" && chmod "$2" "$1.new" && mv -f "$1.new" "$1"' put "$1" "${2:-0600}"
+# Files for the instance are written aside first and handed over together: a process or two, however many files.
+stage_begin() {
+  STAGE=$(mktemp -d)
 }
+
+# stage FILE TEXT: FILE (below DATA) will be TEXT and a line end.
+stage() {
+  local path=$STAGE/$1
+  [[ -d ${path%/*} ]] || mkdir -p "${path%/*}"
+  (umask 077 && printf '%s\n' "$2" >"$path")
+}
+
+# stage_script FILE LINE…: the same for a shell script.
+stage_script() {
+  local file=$1
+  shift
+  stage "$file" "$(printf '%s\n' '#!/bin/sh' "$@")"
+  STAGE_SCRIPTS+=("$STAGE/$file")
+}
+
+# Effect: what was staged takes its place, as the service user's.
+stage_end() {
+  ((${#STAGE_SCRIPTS[@]} == 0)) || chmod 0700 "${STAGE_SCRIPTS[@]}"
+  tar -C "$STAGE" -cf - . | as_service tar -C "$DATA" --no-same-owner --no-overwrite-dir -xf -
+  rm -rf "$STAGE"
+  STAGE_SCRIPTS=()
+}
+STAGE="" STAGE_SCRIPTS=()
 
 # Effect: refuses data that is not ours to use, in clear words.
 instance_check() {
@@ -115,28 +140,31 @@ instance_check() {
   if ((layout > LAYOUT)); then
     fail "$DATA was made by a newer TulipBroker (layout $layout, this one knows $LAYOUT)" "Use that version, or another --data directory."
   fi
+  local region
+  region=$(settings_get TB_REGION "")
+  [[ -z $region || -z ${TB_REGION-} || $region == "$TB_REGION" ]] ||
+    fail "$DATA is of region $region, not of $TB_REGION" "Unset TB_REGION, or use another --data directory."
   postgres_check_version
 }
 
 # Effect: makes the directory and its parts.
 instance_create() {
-  local part
   mkdir -p -- "$DATA" || fail "$DATA cannot be made" "Use another --data directory."
   if ((EUID == 0)); then
     chown -- "$SERVICE_USER:" "$DATA"
   fi
-  [[ $(stat -c %a -- "$DATA") == 700 ]] || as_service chmod 0700 -- "$DATA"
-  for part in "$SETTINGS" "$LOGS" "$DATA/run"; do
-    as_service mkdir -p -- "$part"
-  done
-  [[ -e $DATA/layout ]] || printf '%s\n' "$LAYOUT" | put "$DATA/layout"
+  as_service chmod 0700 -- "$DATA"
+  as_service mkdir -p -- "$SETTINGS" "$LOGS" "$DATA/run"
   if [[ $RUN_DIR != "$DATA/run" ]]; then
     # A directory of ours in /tmp: made by nobody else, entered by nobody else.
     as_service mkdir -m 0700 -- "$RUN_DIR" 2>/dev/null || true
     [[ -d $RUN_DIR && ! -L $RUN_DIR && $(stat -c '%U %a' -- "$RUN_DIR") == "$SERVICE_USER 700" ]] ||
       fail "$RUN_DIR, needed for sockets, is in someone else's hands" "Use a --data directory with a shorter path."
   fi
-  printf '%s\n' "$RUN_DIR" | put "$DATA/run_dir"
+  stage_begin
+  stage layout "$LAYOUT"
+  stage run_dir "$RUN_DIR"
+  stage_end
 }
 
 # Effect: one launcher at a time changes an instance. The lock is file descriptor 9; what we start in the background must close it.

@@ -12,8 +12,10 @@ services_matching() {
   [[ $1 != */* ]] || instance=${1#*/}
   if [[ $instance == leader ]]; then
     health_ask
-    instance=$(jq -r --arg name "$actor" '[.actors[]? | select(.name == $name and .state == "READY") | .instance][0] // ""' <<<"$HEALTH_BODY")
-    [[ -n $instance ]] || fail "no instance of $actor leads just now"
+    for name in "${!HEALTH_STATES[@]}"; do
+      [[ ${name%/*} != "$actor" || ${HEALTH_STATES[$name]} != READY* ]] || instance=${name#*/}
+    done
+    [[ $instance != leader ]] || fail "no instance of $actor leads just now"
   fi
   for name in $(service_names); do
     case $name in

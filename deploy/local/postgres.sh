@@ -7,8 +7,9 @@ PG_BIN=/usr/lib/postgresql/$PG_MAJOR/bin
 DATABASE=tulip
 DATABASE_ROLES=(tb_owner tb_gateway tb_sequencer tb_simfill tb_balance tb_persona tb_reconciler tb_audit)
 
+# What "up" is given now decides; later commands go by what "up" was given.
 postgres_is_private() {
-  [[ -z ${TB_DATABASE_URL-} ]]
+  [[ -z ${TB_DATABASE_URL-} ]] && [[ ${COMMAND-} == up || ! -e $SETTINGS/TB_DATABASE_URL ]]
 }
 
 postgres_check_binaries() {
@@ -43,16 +44,20 @@ postgres_create() {
     # Made aside and renamed when finished: one that was interrupted is never taken for a cluster.
     as_service rm -rf -- "$CLUSTER.new"
     as_service env -i PATH=/usr/bin:/bin LC_ALL=C "$PG_BIN/initdb" -D "$CLUSTER.new" -U "$SERVICE_USER" --data-checksums --encoding=UTF8 --locale=C \
-      --auth=peer --no-instructions 2>&1 </dev/null | put "$log" || {
+      --auth=peer --no-instructions </dev/null 2>&1 | as_service tee -- "$log" >/dev/null || {
       tail -n 10 "$log" >&2
       fail "initdb failed; its whole log is $log"
     }
     as_service mv -- "$CLUSTER.new" "$CLUSTER"
   fi
-  postgres_configuration | put "$CLUSTER/postgresql.conf"
-  printf '# Written by ./tulip up. Who you are is what the kernel says (peer); who may be which role is in pg_ident.conf.\nlocal all all peer map=tulip\n' |
-    put "$CLUSTER/pg_hba.conf"
-  postgres_ident | put "$CLUSTER/pg_ident.conf"
+}
+
+# Effect: stages the cluster's configuration, as this version of ours wants it.
+postgres_configure() {
+  stage postgres/postgresql.conf "$(postgres_configuration)"
+  stage postgres/pg_hba.conf "# Written by ./tulip up. Who you are is what the kernel says (peer); who may be which role is in pg_ident.conf.
+local all all peer map=tulip"
+  stage postgres/pg_ident.conf "$(postgres_ident)"
 }
 
 # The service user and root may be any of our roles; the service user is the superuser.
@@ -130,12 +135,12 @@ url_encode() {
   printf '%s\n' "$out"
 }
 
-# Effect: notes the database in force. The URL has no user: every process is the role that PGUSER says.
+# Effect: stages the note of the database in force. The URL has no user: every process is the role that PGUSER says.
 postgres_note_url() {
   if postgres_is_private; then
-    printf 'postgresql:///%s?host=%s\n' "$DATABASE" "$(url_encode "$RUN_DIR")" | put "$DATA/database_url"
+    stage database_url "postgresql:///$DATABASE?host=$(url_encode "$RUN_DIR")"
   else
-    printf '%s\n' "$TB_DATABASE_URL" | put "$DATA/database_url"
+    stage database_url "$TB_DATABASE_URL"
   fi
 }
 
@@ -183,7 +188,7 @@ postgres_wait() {
 }
 
 psql_command() {
-  [[ -n ${TB_DATABASE_URL-} ]] || postgres_answers || fail "the database in $DATA is not running" "Start it: ./tulip up --data $DATA"
+  ! postgres_is_private || postgres_answers || fail "the database in $DATA is not running" "Start it: ./tulip up --data $DATA"
   local role=""
   postgres_is_private && role=tb_owner
   psql_as "$role" "$@"
@@ -191,7 +196,7 @@ psql_command() {
 
 audit_command() {
   [[ -x $BIN/tulip-audit ]] || fail "$BIN/tulip-audit is not built" "./tulip up builds it."
-  [[ -n ${TB_DATABASE_URL-} ]] || postgres_answers || fail "the database in $DATA is not running" "Start it: ./tulip up --data $DATA"
+  ! postgres_is_private || postgres_answers || fail "the database in $DATA is not running" "Start it: ./tulip up --data $DATA"
   local url
   url=$(database_url)
   PGUSER=${PGUSER:-tb_audit} "$BIN/tulip-audit" --database-url "$url" --region "${TB_REGION:-$(settings_get TB_REGION nl-1)}" "$@"

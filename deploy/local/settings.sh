@@ -67,29 +67,30 @@ settings_check_values() {
   done
 }
 
-# Effect: DATA/settings becomes exactly what was given now.
+# Effect: stages DATA/settings: exactly what was given now.
 settings_write() {
-  local name
-  as_service sh -c 'rm -f "$1"/TB_*' rm "$SETTINGS"
+  local name region
+  region=$(settings_get TB_REGION "${TB_REGION:-nl-1}") # the data's own, from its first start on
+  as_service find "$SETTINGS" -name 'TB_*' ! -name TB_REGION -delete
   for name in ${SETTINGS_GIVEN[@]+"${SETTINGS_GIVEN[@]}"}; do
     case $name in
       TB_PORT | TB_REGION) continue ;;
     esac
-    printf '%s\n' "${!name}" | put "$SETTINGS/$name"
+    stage "settings/$name" "${!name}"
   done
-  printf '%s\n' "$PORT" | put "$SETTINGS/TB_PORT"
-  printf '%s\n' "$RUN_DIR" | put "$SETTINGS/TB_RUN_DIR"
-  printf '%s\n' "${TB_REGION:-nl-1}" | put "$SETTINGS/TB_REGION"
+  stage settings/TB_PORT "$PORT"
+  stage settings/TB_RUN_DIR "$RUN_DIR"
+  stage settings/TB_REGION "$region"
   settings_note_build
-  [[ -z ${TB_FAULT-} ]] || printf '%s\n' "$TB_FAULT" | put "$SETTINGS/TB_FAULT"
+  [[ -z ${TB_FAULT-} ]] || stage settings/TB_FAULT "$TB_FAULT"
 }
 
 # Effect: notes what was built, for /api/config.
 settings_note_build() {
   local commit
   commit=$(git -c safe.directory='*' -C "$TULIP_HOME" rev-parse --short HEAD 2>/dev/null) || commit=unknown
-  [[ -n ${TB_BUILD_COMMIT-} ]] || printf '%s\n' "$commit" | put "$SETTINGS/TB_BUILD_COMMIT"
-  [[ -n ${TB_BUILD_TIME-} ]] || date -u -r "$BIN/tb-gateway" +%Y-%m-%dT%H:%M:%SZ | put "$SETTINGS/TB_BUILD_TIME"
+  [[ -n ${TB_BUILD_COMMIT-} ]] || stage settings/TB_BUILD_COMMIT "$commit"
+  [[ -n ${TB_BUILD_TIME-} ]] || stage settings/TB_BUILD_TIME "$(date -u -r "$BIN/tb-gateway" +%Y-%m-%dT%H:%M:%SZ)"
 }
 
 # settings_get NAME FALLBACK: a setting the instance was started with.

@@ -1,25 +1,25 @@
 # shellcheck shell=bash
 # status: what s6 knows (pid, uptime) joined with what the gateway knows (/health/ready: state, lag) and our own count of restarts.
 
-# Effect: HEALTH_CODE and HEALTH_BODY become the answer of /health/ready; code 000 when there is none.
-health_ask() {
-  local answer
-  HEALTH_CODE=000 HEALTH_BODY='{}'
-  answer=$(curl -s -m 2 --noproxy '*' -w '\n%{http_code}' "http://127.0.0.1:${PORT:-$(settings_get TB_PORT 8080)}/health/ready" 2>/dev/null) || return 0
-  HEALTH_CODE=${answer##*$'\n'}
-  HEALTH_BODY=${answer%$'\n'*}
-  jq -e 'type == "object"' <<<"$HEALTH_BODY" >/dev/null 2>&1 || HEALTH_BODY='{}'
+declare -A HEALTH_STATES=() # of "actor/instance": "state lag"
+
+health_url() {
+  printf 'http://127.0.0.1:%s/health/ready\n' "${PORT:-$(settings_get TB_PORT 8080)}"
 }
 
 health_is_ready() {
-  health_ask
-  [[ $HEALTH_CODE == 200 ]]
+  [[ $(curl -s -m 2 --noproxy '*' -o /dev/null -w '%{http_code}' "$(health_url)") == 200 ]]
 }
 
-# health_of ACTOR INSTANCE: "state lag", or nothing where the gateway has not heard of it.
-health_of() {
-  jq -r --arg name "$1" --arg instance "$2" '.actors[]? | select(.name == $name and (.instance | tostring) == $instance) | "\(.state) \(.lag // "-")"' \
-    <<<"$HEALTH_BODY" 2>/dev/null | head -n 1
+# Effect: HEALTH_CODE becomes the code of /health/ready, 000 when there is no answer; HEALTH_STATES what it says of each actor.
+health_ask() {
+  local answer title state
+  HEALTH_CODE=000 HEALTH_STATES=()
+  answer=$(curl -s -m 2 --noproxy '*' -w '\n%{http_code}' "$(health_url)") || return 0
+  HEALTH_CODE=${answer##*$'\n'}
+  while read -r title state; do
+    HEALTH_STATES[$title]=$state
+  done < <(jq -r '.actors[]? | "\(.name)/\(.instance) \(.state) \(.lag // "-")"' <<<"${answer%$'\n'*}" 2>/dev/null)
 }
 
 service_restarts() {
@@ -32,7 +32,7 @@ service_restarts() {
 service_lines() {
   local name up pid seconds death
   for name in $(service_names); do
-    read -r up pid seconds <<<"$(as_service s6-svstat -o up,pid,updownfor "$SERVICES/$name" 2>/dev/null || echo 'false -1 0')"
+    read -r up pid seconds <<<"$(s6-svstat -o up,pid,updownfor "$SERVICES/$name" 2>/dev/null || echo 'false -1 0')"
     death=-
     [[ ! -r $DATA/run/$name.death ]] || death=$(<"$DATA/run/$name.death")
     [[ $up == true ]] || pid=-
@@ -70,7 +70,7 @@ service_state() {
   elif [[ $name == postgres ]]; then
     postgres_answers && printf 'READY -\n' || printf 'STARTING -\n'
   else
-    health=$(health_of "${name%-*}" "${name##*-}")
+    health=${HEALTH_STATES[$(service_title "$name")]-}
     printf '%s\n' "${health:-UNSEEN -}"
   fi
 }

@@ -12,25 +12,29 @@ service_names() {
   done
 }
 
-# service_write NAME COMMAND…: a service that starts stopped.
-service_write() {
-  local dir=$SERVICES/$1 name=$1
-  shift
-  as_service mkdir -p -- "$dir/log" "$LOGS/$name"
-  printf '#!/bin/sh\nexec 2>&1\nexec %s\n' "$(printf '%q ' "$@")" | put "$dir/run" 0700
-  printf '#!/bin/sh\nexec %q %q %q "$@"\n' "$TULIP_HOME/deploy/local/note-death" "$DATA" "$name" | put "$dir/finish" 0700
-  printf '#!/bin/sh\nexec s6-log -b n10 s10000000 %q\n' "$LOGS/$name" | put "$dir/log/run" 0700
-  as_service touch -- "$dir/down"
+# The words as /bin/sh reads them, whatever is in them.
+sh_quote() {
+  printf "'%s' " "${@//\'/\'\\\'\'}"
 }
 
+# service_write NAME COMMAND…: stages a service that starts stopped.
+service_write() {
+  local name=$1
+  shift
+  stage_script "service/$name/run" 'exec 2>&1' "exec $(sh_quote "$@")"
+  stage_script "service/$name/finish" "exec $(sh_quote "$TULIP_HOME/deploy/local/note-death" "$DATA" "$name")\"\$@\""
+  stage_script "service/$name/log/run" "exec s6-log -b n10 s10000000 $(sh_quote "$LOGS/$name")"
+  stage "service/$name/down" ""
+}
+
+# Effect: stages all services, and forgets how often they were restarted before.
 services_write() {
   local actor
   as_service rm -rf -- "$SERVICES"
-  as_service mkdir -p -- "$SERVICES"
-  as_service sh -c 'rm -f "$1"/run/*.restarts "$1"/run/*.death "$1"/run/*.loop "$1"/run/stopping' rm "$DATA"
+  as_service find "$DATA/run" -maxdepth 1 \( -name '*.restarts' -o -name '*.death' -o -name '*.loop' -o -name stopping \) -delete
   if postgres_is_private; then
     service_write postgres "$TULIP_HOME/deploy/local/run-postgres" "$DATA" "$PG_BIN/postgres" "$CLUSTER"
-    printf 'SIGINT\n' | put "$SERVICES/postgres/down-signal" # fast shutdown: do not wait for clients to go
+    stage service/postgres/down-signal SIGINT # fast shutdown: do not wait for clients to go
   fi
   for actor in "${ACTORS[@]}"; do
     service_write "$actor-1" "$TULIP_HOME/deploy/local/run-actor" "$DATA" "$actor" 1 "$BIN"
@@ -53,7 +57,7 @@ supervisor_is_down() {
 services_are_watched() {
   local name
   for name in $(service_names); do
-    ! as_service s6-svok "$SERVICES/$name" || return 0
+    ! s6-svok "$SERVICES/$name" || return 0
   done
   return 1
 }
@@ -65,7 +69,7 @@ services_are_unwatched() {
 services_are_all_watched() {
   local name
   for name in $(service_names); do
-    as_service s6-svok "$SERVICES/$name" || return 1
+    s6-svok "$SERVICES/$name" || return 1
   done
 }
 
@@ -86,22 +90,19 @@ supervisor_start() {
 
 service_pid() {
   local pid
-  pid=$(as_service s6-svstat -o pid "$SERVICES/$1" 2>/dev/null) && ((pid > 0)) && printf '%s\n' "$pid"
+  pid=$(s6-svstat -o pid "$SERVICES/$1" 2>/dev/null) && ((pid > 0)) && printf '%s\n' "$pid"
 }
 
-service_start() {
-  as_service s6-svc -u "$SERVICES/$1"
-}
 
 # service_stop SECONDS NAME…: asks them to end and waits; whoever has not ended by then is killed.
 service_stop() {
   local seconds=$1 name
   shift
   for name in "$@"; do
-    as_service s6-svok "$SERVICES/$name" && as_service s6-svc -d "$SERVICES/$name" || true
+    s6-svok "$SERVICES/$name" && as_service s6-svc -d "$SERVICES/$name" || true
   done
   for name in "$@"; do
-    as_service s6-svok "$SERVICES/$name" || continue
+    s6-svok "$SERVICES/$name" || continue
     as_service s6-svwait -D -t $((seconds * 1000)) "$SERVICES/$name" 2>/dev/null && continue
     warn "$name did not stop within $seconds s and was killed"
     as_service s6-svc -k "$SERVICES/$name"

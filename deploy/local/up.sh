@@ -59,18 +59,21 @@ up_start() {
     postgres_check_unused
     postgres_create
   fi
+  stage_begin
+  ! postgres_is_private || postgres_configure
   postgres_note_url
   settings_write
   services_write
+  stage_end
   # From here on something runs: whatever goes wrong, it is stopped again. The logs stay.
   trap 'up_undo' EXIT
   trap 'exit 130' INT TERM HUP
   supervisor_start
-  ! postgres_is_private || service_start postgres
+  ! postgres_is_private || as_service s6-svc -u "$SERVICES/postgres"
   postgres_wait
   migrate_run "$(settings_get TB_REGION nl-1)"
   for name in $(service_names); do
-    service_start "$name"
+    as_service s6-svc -u "$SERVICES/$name"
   done
   wait_for "$READY_SECONDS" health_is_ready || up_say_unready "not ready after $READY_SECONDS s"
   trap - EXIT INT TERM HUP
@@ -86,6 +89,7 @@ up_undo() {
 up_say_unready() {
   local name
   warn "$1:"
+  health_ask
   status_table >&2
   for name in $(services_unready); do
     printf '\nthe last words of %s (%s/%s):\n' "$name" "$LOGS" "$name" >&2
@@ -108,7 +112,7 @@ up_foreground() {
     now=$(services_summary)
     [[ -z $before || $now == "$before" ]] || diff <(printf '%s\n' "$before") <(printf '%s\n' "$now") | sed -n 's/^> /now: /p' || true
     before=$now
-    sleep 1
+    sleep 2
   done
   say "stopped by someone else"
 }
