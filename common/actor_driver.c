@@ -255,12 +255,8 @@ static void on_result(void *arg, enum db_status status, const struct db_rows *ro
             log_error("store procedure %s: %s", proc->name, err.text);
             tb_assert(!"rows as the procedure promises");
         }
-    } else {
-        log_warning("store procedure %s: %s: %s", proc->name,
-                    status == DB_FENCED   ? "fenced"
-                    : status == DB_FAILED ? "failed"
-                                          : "outcome unknown",
-                    error);
+    } else if (status != DB_UNKNOWN) { /* that is said once, where the connection is lost */
+        log_warning("store procedure %s: %s: %s", proc->name, status == DB_FENCED ? "fenced" : "failed", error);
     }
     run_step(actor, &in);
 }

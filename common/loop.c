@@ -8,7 +8,9 @@
 
 struct loop {
     struct ev_loop *ev;
-    bool stopped; /* loop_stop came while the loop was not running */
+    ev_prepare prepare;            /* one for all: libev would call several in no promised order */
+    struct loop_prepare *prepares; /* in the order in which they were made */
+    bool stopped;                  /* loop_stop came while the loop was not running */
     ev_signal term;
     ev_signal interrupt;
     loop_timer_handler *on_stop;
@@ -30,17 +32,32 @@ struct loop_timer {
 };
 
 struct loop_prepare {
-    ev_prepare watcher;
     struct loop *loop;
+    struct loop_prepare *next;
     loop_timer_handler *handler;
     void *arg;
 };
+
+static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int revents)
+{
+    (void)ev;
+    (void)revents;
+    struct loop *loop = watcher->data;
+    for (struct loop_prepare *prepare = loop->prepares, *next; prepare != NULL; prepare = next) {
+        next = prepare->next;
+        prepare->handler(prepare->arg);
+    }
+}
 
 struct loop *loop_new(void)
 {
     struct loop *loop = tb_alloc_zero(1, sizeof *loop);
     loop->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
     tb_assert(loop->ev != NULL);
+    ev_prepare_init(&loop->prepare, on_prepare);
+    loop->prepare.data = loop;
+    ev_prepare_start(loop->ev, &loop->prepare);
+    ev_unref(loop->ev);       /* it alone keeps no loop running */
     signal(SIGPIPE, SIG_IGN); /* NOLINT: once, before any thread */
     return loop;
 }
@@ -53,6 +70,8 @@ void loop_free(struct loop **loop)
         ev_signal_stop((*loop)->ev, &(*loop)->term);
         ev_signal_stop((*loop)->ev, &(*loop)->interrupt);
     }
+    ev_ref((*loop)->ev);
+    ev_prepare_stop((*loop)->ev, &(*loop)->prepare);
     ev_loop_destroy((*loop)->ev);
     free(*loop);
     *loop = NULL;
@@ -164,24 +183,16 @@ void loop_timer_free(struct loop_timer **timer)
     *timer = NULL;
 }
 
-static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int revents)
-{
-    (void)ev;
-    (void)revents;
-    struct loop_prepare *prepare = watcher->data;
-    prepare->handler(prepare->arg);
-}
-
 struct loop_prepare *loop_prepare_new(struct loop *loop, loop_timer_handler *handler, void *arg)
 {
     struct loop_prepare *prepare = tb_alloc_zero(1, sizeof *prepare);
     prepare->loop = loop;
     prepare->handler = handler;
     prepare->arg = arg;
-    ev_prepare_init(&prepare->watcher, on_prepare);
-    prepare->watcher.data = prepare;
-    ev_prepare_start(loop->ev, &prepare->watcher);
-    ev_unref(loop->ev); /* it alone keeps no loop running */
+    struct loop_prepare **at = &loop->prepares;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = prepare;
     return prepare;
 }
 
@@ -189,8 +200,10 @@ void loop_prepare_free(struct loop_prepare **prepare)
 {
     if (*prepare == NULL)
         return;
-    ev_ref((*prepare)->loop->ev);
-    ev_prepare_stop((*prepare)->loop->ev, &(*prepare)->watcher);
+    struct loop_prepare **at = &(*prepare)->loop->prepares;
+    while (*at != *prepare)
+        at = &(*at)->next;
+    *at = (*prepare)->next;
     free(*prepare);
     *prepare = NULL;
 }

@@ -34,7 +34,8 @@ void loop_timer_set(struct loop_timer *timer, int64_t after_us, int64_t repeat_u
 void loop_timer_clear(struct loop_timer *timer);
 void loop_timer_free(struct loop_timer **timer);
 
-/* Called before the loop sleeps, each turn: the place to send what a turn has gathered. */
+/* Called at the end of each turn, before the loop sleeps, in the order in which they were made (the actor's FLUSH comes
+ * before an attached part's own): the place to send what a turn has gathered. A handler may free its own, no other. */
 struct loop_prepare *loop_prepare_new(struct loop *loop, loop_timer_handler *handler, void *arg);
 void loop_prepare_free(struct loop_prepare **prepare);
 

@@ -142,6 +142,24 @@ START_TEST(prepare_comes_after_a_turns_work_and_before_the_sleep)
 }
 END_TEST
 
+START_TEST(prepares_come_in_the_order_in_which_they_were_made)
+{
+    struct loop_prepare *first = loop_prepare_new(loop, note_arg, "1");
+    struct loop_prepare *second = loop_prepare_new(loop, note_arg, "2");
+    struct loop_prepare *third = loop_prepare_new(loop, note_and_stop, "3");
+    struct loop_timer *work = loop_timer_new(loop, note_arg, "w");
+    loop_timer_set(work, 0, 0);
+    loop_prepare_free(&second);
+    second = loop_prepare_new(loop, note_arg, "4");
+    loop_run(loop);
+    ck_assert_str_eq(trace, "134");
+    loop_prepare_free(&first);
+    loop_prepare_free(&second);
+    loop_prepare_free(&third);
+    loop_timer_free(&work);
+}
+END_TEST
+
 START_TEST(a_stop_before_the_run_is_not_forgotten)
 {
     struct loop_timer *timer = loop_timer_new(loop, note_arg, "x");
@@ -182,6 +200,7 @@ int main(void)
     tcase_add_test(tcase, a_repeating_timer_repeats_until_cleared);
     tcase_add_test(tcase, descriptors_are_watched_for_what_was_asked);
     tcase_add_test(tcase, prepare_comes_after_a_turns_work_and_before_the_sleep);
+    tcase_add_test(tcase, prepares_come_in_the_order_in_which_they_were_made);
     tcase_add_test(tcase, a_stop_before_the_run_is_not_forgotten);
     tcase_add_test(tcase, stop_signals_call_the_handler);
     suite_add_tcase(suite, tcase);
