@@ -8,8 +8,9 @@
 #include "orders.pb-c.h"
 
 enum {
-    ORDER_USER_MAX = 40,  /* bytes, as the API limits user ids */
-    ORDER_TEXT_MAX = 255, /* bytes of client id, idempotency key, simulation seed */
+    ORDER_USER_MAX = 40, /* bytes, as the API limits user ids */
+    ORDER_TEXT_MAX =
+        256, /* bytes of client id, idempotency key, simulation seed: 64 characters of 4 bytes, or 255 of one */
 };
 
 struct pending_order {

@@ -78,7 +78,7 @@ static void run_sql(const char *url, const char *sql)
 
 static const char *server_url(const char *database)
 {
-    static char url[URL_MAX + 80];
+    static char url[URL_MAX + 128];
     snprintf(url, sizeof url, "%s dbname=%s", testdb.server, database);
     return url;
 }
