@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "base.h"
 #include "check_main.h"
 #include "problem.h"
+#include "static_files.h"
 
 enum { HELD_MAX = 64, LARGE = 2 << 20, CONNECTIONS = 20 };
 
@@ -24,6 +26,7 @@ static struct loop_timer *release_timer;
 static int stop_pipe[2];
 static pthread_t thread;
 static char *large;
+static char files[64]; /* a directory of files to serve */
 
 /* Answers what is held, the youngest first: the server has to put it in order. */
 static void release_held(void *arg)
@@ -56,7 +59,7 @@ static void on_request(void *arg, struct http_request *request)
         (void)snprintf(text, sizeof text, "%zu", http_server_connections(server));
         http_respond(request, 200, "text/plain", text, strlen(text));
     } else {
-        problem_respond(request, PROBLEM_NOT_FOUND, NULL);
+        static_files_respond(files, request);
     }
 }
 
@@ -478,6 +481,76 @@ START_TEST(connections_beyond_the_limit_are_closed)
 }
 END_TEST
 
+static void put_file(const char *name, const char *content)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/%s", files, name);
+    FILE *file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(content, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static const struct {
+    const char *path, *wanted;
+} file_cases[] = {
+    {"/", "the page"},
+    {"/index.html", "the page"},
+    {"/index.html?x=1", "text/html"},
+    {"/assets/a-1.js", "text/javascript"},
+    {"/assets/a-1.js", "immutable"},
+    {"/assets/a%2D1.js", "the script"},
+    {"/assets", "HTTP/1.1 404"},
+    {"/assets/", "HTTP/1.1 404"},
+    {"/absent.js", "HTTP/1.1 404"},
+    {"/../secret", "HTTP/1.1 404"},
+    {"/assets/../../secret", "HTTP/1.1 404"},
+    {"/%2e%2e/secret", "HTTP/1.1 404"},
+    {"/..%2fsecret", "HTTP/1.1 404"},
+    {"//etc/passwd", "HTTP/1.1 404"},
+    {"/%2fetc/passwd", "HTTP/1.1 404"},
+    {"/link", "HTTP/1.1 404"},
+    {"/.", "HTTP/1.1 404"},
+};
+
+START_TEST(files_are_served_from_beneath_their_directory_and_nowhere_else)
+{
+    char directory[] = "/tmp/tulip-files-XXXXXX", request[256], path[128];
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    (void)snprintf(files, sizeof files, "%s", directory);
+    put_file("secret", "hidden");
+    (void)snprintf(files, sizeof files, "%s/ui", directory);
+    ck_assert_int_eq(mkdir(files, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/assets", files);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    put_file("index.html", "the page");
+    put_file("assets/a-1.js", "the script");
+    (void)snprintf(path, sizeof path, "%s/link", files);
+    ck_assert_int_eq(symlink("../secret", path), 0);
+    start();
+    for (size_t i = 0; i < TB_ARRAY_SIZE(file_cases); i++) {
+        (void)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n" HOST END, file_cases[i].path);
+        char *answer = talk(request);
+        ck_assert_msg(strstr(answer, file_cases[i].wanted) != NULL, "%s: %s", file_cases[i].path, answer);
+        ck_assert_ptr_null(strstr(answer, "hidden"));
+        free(answer);
+    }
+    stop();
+    static const char *const leftovers[] = {"ui/link", "ui/assets/a-1.js", "ui/index.html", "ui/assets", "ui", "secret",
+                                            ""};
+    for (size_t i = 0; i < TB_ARRAY_SIZE(leftovers); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", directory, leftovers[i]);
+        ck_assert_int_eq(remove(path), 0);
+    }
+    files[0] = '\0';
+    start();
+    char *answer = talk("GET / HTTP/1.1\r\n" HOST END); /* no directory: a note about the API */
+    ck_assert_ptr_nonnull(strstr(answer, "/health/ready"));
+    free(answer);
+    stop();
+}
+END_TEST
+
 START_TEST(a_taken_port_is_told_in_words)
 {
     start();
@@ -507,4 +580,5 @@ CHECK_MAIN("http_server", tcase_add_test(cases, an_answer_carries_the_headers_of
            tcase_add_test(cases, a_slow_head_is_answered_408_and_silence_closed);
            tcase_add_test(cases, large_answers_arrive_whole_while_others_are_served);
            tcase_add_test(cases, connections_beyond_the_limit_are_closed);
+           tcase_add_test(cases, files_are_served_from_beneath_their_directory_and_nowhere_else);
            tcase_add_test(cases, a_taken_port_is_told_in_words);)
