@@ -154,7 +154,7 @@ static void core_written(struct balance_core *core, const struct input *in, stru
         command_done(core, in, fx);
         break;
     case BALANCE_WRITE_NONE:
-        tb_assert(!"an answer to no write");
+        tb_assert(write != BALANCE_WRITE_NONE); /* an answer to no write */
     }
     if (in->status == STORE_DONE)
         core->backoff_us = 0;
@@ -190,7 +190,7 @@ static void core_store(struct balance_core *core, const struct input *in, struct
         core_written(core, in, fx);
         break;
     case BALANCE_PROC_COUNT:
-        tb_assert(!"no procedure");
+        tb_assert(in->proc < BALANCE_PROC_COUNT);
     }
 }
 
@@ -228,7 +228,7 @@ static void core_message(struct balance_core *core, const struct input *in, stru
         break;
     case BALANCE_LINK_FEED:
     case BALANCE_LINK_COUNT:
-        tb_assert(!"a message on a link that only sends");
+        tb_assert(in->link <= BALANCE_LINK_COMMAND); /* the others only send */
     }
 }
 

@@ -93,9 +93,11 @@ void intake_rows(struct balance_core *core, const struct input *in, struct effec
         *intake_push(core) = rows->rows[taken];
         taken++;
     }
-    if (taken < rows->count)
+    if (taken < rows->count) {
+        uint64_t missing = core->outbox.next + taken;
         effects_log(fx, LOG_ERROR, 0, NULL, NULL, "outbox has no row %llu but one after it",
-                    (unsigned long long)(core->outbox.next + taken));
+                    (unsigned long long)missing);
+    }
     if (follow_fetched(&core->outbox, taken, BALANCE_READ_LIMIT))
         core->fetch_wanted = true;
 }

@@ -203,7 +203,8 @@ static void core_pump(struct persona_core *core, struct effects *fx, int64_t now
         core_call_target(core, command, PERSONA_PROC_RESTORE, fx, now_us);
         break;
     default:
-        tb_assert(!"a command that core_check let through");
+        tb_assert(command->kind >= TB__PERSONA_COMMAND__KIND__CREATE &&
+                  command->kind <= TB__PERSONA_COMMAND__KIND__RESTORE); /* core_check lets no other through */
     }
 }
 
