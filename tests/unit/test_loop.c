@@ -49,9 +49,9 @@ START_TEST(timers_come_in_the_order_of_their_times)
     struct loop_timer *middle = loop_timer_new(loop, note_arg, "b");
     struct loop_timer *cleared = loop_timer_new(loop, note_arg, "x");
     int64_t before = clock_monotonic_us();
-    loop_timer_set(late, 20000, 0);
-    loop_timer_set(middle, 10000, 0);
     loop_timer_set(early, -5, 0); /* the past is now */
+    loop_timer_set(middle, 10000, 0);
+    loop_timer_set(late, 20000, 0);
     loop_timer_set(cleared, 5000, 0);
     loop_timer_clear(cleared);
     loop_run(loop);
