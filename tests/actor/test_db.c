@@ -628,11 +628,11 @@ END_TEST
 START_TEST(a_session_with_a_lease_is_kept_up_while_the_process_works)
 {
     struct db_options options = plain_options();
-    options.lease_ms = 800;
+    options.lease_ms = 3000;
     db = open_db(&options);
     ck_assert(wait_until(is_up, WAIT_MS));
     ck_assert(try_lock_of(db, "tulip:nl-1:orders"));
-    int64_t until = clock_monotonic_us() + 2500000;
+    int64_t until = clock_monotonic_us() + 4500000;
     while (clock_monotonic_us() < until) {
         loop_timer_set(tick, 100000, 0);
         loop_run(loop);
