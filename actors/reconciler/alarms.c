@@ -15,13 +15,15 @@ static const struct {
     const char *id, *severity, *message;
 } alarms[RECONCILER_ALARM_COUNT] = {
     [RECONCILER_ALARM_DLQ_DEPTH] = {"dlq-depth", "warning", "adjustments failed too often and wait for a redrive"},
-    [RECONCILER_ALARM_BALANCE_MISMATCH] = {"balance-mismatch", "critical", "balances or ledger entries do not fit the books"},
-    [RECONCILER_ALARM_OUTBOX_STUCK] = {"outbox-stuck", "critical", "seconds the oldest adjustment has waited for balance"},
+    [RECONCILER_ALARM_BALANCE_MISMATCH] = {"balance-mismatch", "critical",
+                                           "balances or ledger entries do not fit the books"},
+    [RECONCILER_ALARM_OUTBOX_STUCK] = {"outbox-stuck", "critical",
+                                       "seconds the oldest adjustment has waited for balance"},
     [RECONCILER_ALARM_QUEUE_BACKLOG] = {"queue-backlog", "warning", "orders are accepted and not final yet"},
 };
 
-static void ask(struct reconciler_core *core, const struct input *in, enum reconciler_alarm alarm, bool active, uint64_t value,
-                struct effects *fx)
+static void ask(struct reconciler_core *core, const struct input *in, enum reconciler_alarm alarm, bool active,
+                uint64_t value, struct effects *fx)
 {
     struct reconciler_alarm_state *state = &core->alarms[alarm];
     struct reconciler_alarm_args *args = arena_alloc(fx->arena, sizeof *args);
@@ -30,16 +32,20 @@ static void ask(struct reconciler_core *core, const struct input *in, enum recon
     state->asked_active = active;
     state->asked_at_us = in->now_us;
     core->asked[core->asked_count++] = alarm;
-    *args = (struct reconciler_alarm_args){.region = core->region, .id = alarms[alarm].id, .active = active,
-                                           .severity = alarms[alarm].severity, .value = (double)value, .now_us = in->now_us};
+    *args = (struct reconciler_alarm_args){.region = core->region,
+                                           .id = alarms[alarm].id,
+                                           .active = active,
+                                           .severity = alarms[alarm].severity,
+                                           .value = (double)value,
+                                           .now_us = in->now_us};
     args->message = arena_printf(fx->arena, "%llu %s", (unsigned long long)value, alarms[alarm].message);
     effects_call(fx, RECONCILER_PROC_ALARM, args);
 }
 
-/* Effect: applies hysteresis: up at once, down after CALM_PROBES calm probes. The first probe after START says what holds, so that an
- * alarm that another instance raised does not stay for ever. */
-static void judge(struct reconciler_core *core, const struct input *in, enum reconciler_alarm alarm, struct reading reading,
-                  struct effects *fx)
+/* Effect: applies hysteresis: up at once, down after CALM_PROBES calm probes. The first probe after START says what
+ * holds, so that an alarm that another instance raised does not stay for ever. */
+static void judge(struct reconciler_core *core, const struct input *in, enum reconciler_alarm alarm,
+                  struct reading reading, struct effects *fx)
 {
     struct reconciler_alarm_state *state = &core->alarms[alarm];
     state->calm = reading.value < reading.clear ? state->calm + 1 : 0;
@@ -53,18 +59,21 @@ static void judge(struct reconciler_core *core, const struct input *in, enum rec
         ask(core, in, alarm, false, reading.value, fx);
 }
 
-void alarms_probed(struct reconciler_core *core, const struct input *in, const struct reconciler_probed *probed, struct effects *fx)
+void alarms_probed(struct reconciler_core *core, const struct input *in, const struct reconciler_probed *probed,
+                   struct effects *fx)
 {
     uint64_t backlog = core->options.backlog_alarm;
     uint64_t oldest_seconds = probed->outbox_oldest_ms / 1000;
-    uint64_t mismatches = (core->mismatches > core->mismatches_seen ? core->mismatches : core->mismatches_seen) + core->books_broken;
+    uint64_t mismatches =
+        (core->mismatches > core->mismatches_seen ? core->mismatches : core->mismatches_seen) + core->books_broken;
     effects_gauge(fx, RECONCILER_METRIC_DLQ_DEPTH, (int64_t)probed->dead);
     effects_gauge(fx, RECONCILER_METRIC_OUTBOX_OLDEST, (int64_t)oldest_seconds);
     effects_gauge(fx, RECONCILER_METRIC_MISMATCH, (int64_t)mismatches);
     judge(core, in, RECONCILER_ALARM_DLQ_DEPTH, (struct reading){probed->dead, 1, 1}, fx);
     judge(core, in, RECONCILER_ALARM_BALANCE_MISMATCH, (struct reading){mismatches, 1, 1}, fx);
     judge(core, in, RECONCILER_ALARM_OUTBOX_STUCK, (struct reading){oldest_seconds, 30, 5}, fx);
-    judge(core, in, RECONCILER_ALARM_QUEUE_BACKLOG, (struct reading){probed->orders_open, backlog, backlog / 2 + 1}, fx);
+    judge(core, in, RECONCILER_ALARM_QUEUE_BACKLOG, (struct reading){probed->orders_open, backlog, backlog / 2 + 1},
+          fx);
 }
 
 static void publish(const struct reconciler_alarmed *alarmed, bool active, int64_t now_us, struct effects *fx)
@@ -81,7 +90,8 @@ static void publish(const struct reconciler_alarmed *alarmed, bool active, int64
     records[0] = record;
     message->n_records = 1;
     message->records = records;
-    effects_send(fx, RECONCILER_LINK_FEED, NULL, TB__MESSAGE_TYPE__OPS_APPENDED, &message->base, TB__STREAM__STREAM_OPS, record->seq);
+    effects_send(fx, RECONCILER_LINK_FEED, NULL, TB__MESSAGE_TYPE__OPS_APPENDED, &message->base, TB__STREAM__STREAM_OPS,
+                 record->seq);
 }
 
 void alarms_answered(struct reconciler_core *core, const struct input *in, struct effects *fx)

@@ -11,7 +11,8 @@ enum statement { STATEMENT_CHECKS = 0, STATEMENT_OPEN, STATEMENT_PAGE, STATEMENT
 
 static const struct db_statement statements[STATEMENT_COUNT] = {
     [STATEMENT_CHECKS] = {"checks", "SELECT id, ok, count, sample::text FROM audit_checks($1)"},
-    [STATEMENT_OPEN] = {"open", "SELECT orders_total, orders_open, parked, adjustments_waiting, retrying, dead FROM audit_open($1)"},
+    [STATEMENT_OPEN] =
+        {"open", "SELECT orders_total, orders_open, parked, adjustments_waiting, retrying, dead FROM audit_open($1)"},
     [STATEMENT_PAGE] = {"page", PAGE_SQL},
 };
 
@@ -38,7 +39,8 @@ static void fail(struct audit *audit, const char *what, const char *why)
     loop_stop(audit->loop);
 }
 
-static void call(struct audit *audit, enum statement statement, const struct db_params *params, db_result_handler *handler)
+static void call(struct audit *audit, enum statement statement, const struct db_params *params,
+                 db_result_handler *handler)
 {
     if (!db_call(audit->db, statement, params, handler, audit))
         fail(audit, statements[statement].name, "the connection is not up");

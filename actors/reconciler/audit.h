@@ -1,5 +1,6 @@
-/* audit: asks the database, and nobody else, whether the invariants hold: I1 … I10 (I7 by replay) and what is under way. The other half of
- * tulip-audit, which only prints. Uses one read-only connection of its own. Threading: runs its own loop until it is done. */
+/* audit: asks the database, and nobody else, whether the invariants hold: I1 … I10 (I7 by replay) and what is under
+ * way. The other half of tulip-audit, which only prints. Uses one read-only connection of its own. Threading: runs its
+ * own loop until it is done. */
 #ifndef TB_RECONCILER_AUDIT_H
 #define TB_RECONCILER_AUDIT_H
 

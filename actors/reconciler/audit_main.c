@@ -76,10 +76,10 @@ static void print_text(const struct audit_result *result, const char *region)
             printf("     %s\n", check->sample);
     }
     const struct audit_open *open = &result->open;
-    printf("replayed %" PRIu64 " orders: stored %016" PRIx64 ", replayed %016" PRIx64 "\n", result->replayed, result->live_hash,
-           result->replay_hash);
-    printf("orders %" PRIu64 ", open %" PRIu64 " (parked %" PRIu64 "); adjustments waiting %" PRIu64 ", retrying %" PRIu64 ", dead %" PRIu64
-           "\n",
+    printf("replayed %" PRIu64 " orders: stored %016" PRIx64 ", replayed %016" PRIx64 "\n", result->replayed,
+           result->live_hash, result->replay_hash);
+    printf("orders %" PRIu64 ", open %" PRIu64 " (parked %" PRIu64 "); adjustments waiting %" PRIu64
+           ", retrying %" PRIu64 ", dead %" PRIu64 "\n",
            open->orders, open->orders_open, open->parked, open->adjustments_waiting, open->retrying, open->dead);
     printf("%s\n", result->ok ? "all invariants hold" : "BROKEN");
 }
@@ -91,7 +91,8 @@ static void print_json(const struct audit_result *result, const char *region)
         printf("%s{\"id\":\"%s\",\"ok\":%s,\"count\":%" PRIu64 ",\"sample\":%s}", i ? "," : "", result->checks[i].id,
                result->checks[i].ok ? "true" : "false", result->checks[i].count, result->checks[i].sample);
     const struct audit_open *open = &result->open;
-    printf("],\"replayed\":%" PRIu64 ",\"liveHash\":\"%016" PRIx64 "\",\"replayHash\":\"%016" PRIx64 "\",\"firstDivergence\":%" PRIu64,
+    printf("],\"replayed\":%" PRIu64 ",\"liveHash\":\"%016" PRIx64 "\",\"replayHash\":\"%016" PRIx64
+           "\",\"firstDivergence\":%" PRIu64,
            result->replayed, result->live_hash, result->replay_hash, result->first_divergence);
     printf(",\"orders\":%" PRIu64 ",\"ordersOpen\":%" PRIu64 ",\"parked\":%" PRIu64 ",\"adjustmentsWaiting\":%" PRIu64
            ",\"retrying\":%" PRIu64 ",\"dead\":%" PRIu64 "}\n",

@@ -21,7 +21,8 @@ static void ask_probe(struct reconciler_core *core, const struct input *in, stru
 static void ask_step(struct reconciler_core *core, const struct input *in, struct effects *fx)
 {
     struct reconciler_step_args *args = arena_alloc(fx->arena, sizeof *args);
-    *args = (struct reconciler_step_args){core->region, in->now_us, core->idle ? RECONCILER_STEP_ROWS_IDLE : RECONCILER_STEP_ROWS};
+    *args = (struct reconciler_step_args){core->region, in->now_us,
+                                          core->idle ? RECONCILER_STEP_ROWS_IDLE : RECONCILER_STEP_ROWS};
     effects_call(fx, RECONCILER_PROC_STEP, args);
 }
 
@@ -37,8 +38,8 @@ static void start(struct reconciler_core *core, const struct input *in, struct e
 }
 
 /* Effect: adds up a round over all accounts; a mismatch is noted once, until a whole round finds none. */
-static void count_mismatches(struct reconciler_core *core, const struct input *in, const struct reconciler_probed *probed,
-                             struct effects *fx)
+static void count_mismatches(struct reconciler_core *core, const struct input *in,
+                             const struct reconciler_probed *probed, struct effects *fx)
 {
     core->mismatches_seen += probed->mismatches;
     if (probed->mismatches > 0 && !core->mismatch_noted) {
@@ -85,8 +86,8 @@ static void stepped(struct reconciler_core *core, const struct input *in, struct
         if (result->violations > 0) {
             core->books_broken += result->violations;
             effects_count(fx, RECONCILER_METRIC_VIOLATIONS, (int64_t)result->violations);
-            effects_log(fx, LOG_ERROR, 0, NULL, NULL, "invariants broken by what is new: %s (%llu violations)", result->invariants,
-                        (unsigned long long)result->violations);
+            effects_log(fx, LOG_ERROR, 0, NULL, NULL, "invariants broken by what is new: %s (%llu violations)",
+                        result->invariants, (unsigned long long)result->violations);
         }
         if (result->behind > 0 && core->idle)
             wait_us = RECONCILER_STEP_IDLE_US;

@@ -1,11 +1,12 @@
-/* reconciler/core: the pure state machine that looks for what must not be. Every few seconds it probes for stuck work and balances that do
- * not fit, and audits what is new (both bounded, whatever the history); it raises and clears alarms; on demand it checks every invariant
- * over all rows (I7 by replay) or replays a range of orders. It changes nothing that others own.
- * Bounded: RECONCILER_JOBS_MAX demands wait, beyond that BACKPRESSURE; they are served one after the other, equal checks together.
+/* reconciler/core: the pure state machine that looks for what must not be. Every few seconds it probes for stuck work
+ * and balances that do not fit, and audits what is new (both bounded, whatever the history); it raises and clears
+ * alarms; on demand it checks every invariant over all rows (I7 by replay) or replays a range of orders. It changes
+ * nothing that others own. Bounded: RECONCILER_JOBS_MAX demands wait, beyond that BACKPRESSURE; they are served one
+ * after the other, equal checks together.
  *
  *   struct reconciler_core core = {0};
- *   reconciler_core_init(&core, &(struct reconciler_options){.region = "nl-1", .probe_us = 5000000, .backlog_alarm = 50000});
- *   reconciler_core_step(&core, &input, &effects); */
+ *   reconciler_core_init(&core, &(struct reconciler_options){.region = "nl-1", .probe_us = 5000000, .backlog_alarm =
+ * 50000}); reconciler_core_step(&core, &input, &effects); */
 #ifndef TB_RECONCILER_CORE_H
 #define TB_RECONCILER_CORE_H
 
@@ -25,12 +26,12 @@ enum reconciler_timer {
 };
 
 enum reconciler_metric {
-    RECONCILER_METRIC_MISMATCH = 0, /* gauge: accounts whose balance does not fit, and broken rules of the books */
-    RECONCILER_METRIC_DLQ_DEPTH,    /* gauge */
-    RECONCILER_METRIC_OUTBOX_OLDEST,/* gauge, seconds */
-    RECONCILER_METRIC_BEHIND,       /* gauge: rows not audited yet */
-    RECONCILER_METRIC_VIOLATIONS,   /* counter */
-    RECONCILER_METRIC_REPLAYED,     /* counter: orders */
+    RECONCILER_METRIC_MISMATCH = 0,  /* gauge: accounts whose balance does not fit, and broken rules of the books */
+    RECONCILER_METRIC_DLQ_DEPTH,     /* gauge */
+    RECONCILER_METRIC_OUTBOX_OLDEST, /* gauge, seconds */
+    RECONCILER_METRIC_BEHIND,        /* gauge: rows not audited yet */
+    RECONCILER_METRIC_VIOLATIONS,    /* counter */
+    RECONCILER_METRIC_REPLAYED,      /* counter: orders */
     RECONCILER_METRIC_COUNT,
 };
 
@@ -44,9 +45,9 @@ enum reconciler_alarm {
 
 enum {
     RECONCILER_JOBS_MAX = 16,
-    RECONCILER_CHECKS = 10,        /* I1 … I10 */
-    RECONCILER_ACCOUNTS_MAX = 2000,/* looked at by one probe */
-    RECONCILER_STEP_ROWS = 500,    /* audited at once while there is work, */
+    RECONCILER_CHECKS = 10,           /* I1 … I10 */
+    RECONCILER_ACCOUNTS_MAX = 2000,   /* looked at by one probe */
+    RECONCILER_STEP_ROWS = 500,       /* audited at once while there is work, */
     RECONCILER_STEP_ROWS_IDLE = 5000, /* and when there is none */
     RECONCILER_STEP_US = 1000000,
     RECONCILER_STEP_IDLE_US = 50000,
@@ -96,7 +97,7 @@ struct reconciler_core {
     uint64_t mismatches, mismatches_seen; /* of the last whole round; of this one so far */
     bool mismatch_noted;                  /* its finding is written */
     bool idle;                            /* the last probe saw nothing under way */
-    uint64_t books_broken;                /* violations of I1, I2, I3 or I10 found by steps or checks, until a check finds none */
+    uint64_t books_broken; /* violations of I1, I2, I3 or I10 found by steps or checks, until a check finds none */
 
     struct reconciler_alarm_state alarms[RECONCILER_ALARM_COUNT];
     enum reconciler_alarm asked[RECONCILER_ALARM_COUNT]; /* in the order of the calls */

@@ -7,7 +7,8 @@
 
 /* --- alarms.c --- */
 /* Effect: compares a probe with the marks; asks for what changes. */
-void alarms_probed(struct reconciler_core *core, const struct input *in, const struct reconciler_probed *probed, struct effects *fx);
+void alarms_probed(struct reconciler_core *core, const struct input *in, const struct reconciler_probed *probed,
+                   struct effects *fx);
 void alarms_answered(struct reconciler_core *core, const struct input *in, struct effects *fx);
 
 /* --- jobs.c --- */
@@ -19,7 +20,7 @@ void jobs_page(struct reconciler_core *core, const struct input *in, struct effe
 /* Effect: answers everyone with STORE_UNAVAILABLE. */
 void jobs_refuse_all(struct reconciler_core *core, struct effects *fx);
 /* Effect: notes a broken invariant in the database. */
-void jobs_note(struct reconciler_core *core, const struct input *in, const char *invariant, uint64_t count, const char *sample,
-               struct effects *fx);
+void jobs_note(struct reconciler_core *core, const struct input *in, const char *invariant, uint64_t count,
+               const char *sample, struct effects *fx);
 
 #endif

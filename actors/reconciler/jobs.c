@@ -9,7 +9,8 @@ enum { CHECK_REPLAY = 6 /* I7 */ };
 
 /* ---- answers ---- */
 
-static void answer_replay(const struct reconciler_job *job, Tb__Refusal refusal, const struct replay *replay, struct effects *fx)
+static void answer_replay(const struct reconciler_job *job, Tb__Refusal refusal, const struct replay *replay,
+                          struct effects *fx)
 {
     Tb__ReplayVerified *message = arena_alloc(fx->arena, sizeof *message);
     tb__replay_verified__init(message);
@@ -25,8 +26,8 @@ static void answer_replay(const struct reconciler_job *job, Tb__Refusal refusal,
     effects_send(fx, RECONCILER_LINK_COMMAND, &job->from, TB__MESSAGE_TYPE__REPLAY_VERIFIED, &message->base, 0, 0);
 }
 
-static void answer_checks(const struct reconciler_core *core, const struct reconciler_job *job, Tb__Refusal refusal, int64_t now_us,
-                          struct effects *fx)
+static void answer_checks(const struct reconciler_core *core, const struct reconciler_job *job, Tb__Refusal refusal,
+                          int64_t now_us, struct effects *fx)
 {
     Tb__InvariantsChecked *message = arena_alloc(fx->arena, sizeof *message);
     tb__invariants_checked__init(message);
@@ -49,7 +50,8 @@ static void answer_checks(const struct reconciler_core *core, const struct recon
     effects_send(fx, RECONCILER_LINK_COMMAND, &job->from, TB__MESSAGE_TYPE__INVARIANTS_CHECKED, &message->base, 0, 0);
 }
 
-static void refuse(const struct reconciler_core *core, const struct reconciler_job *job, Tb__Refusal refusal, struct effects *fx)
+static void refuse(const struct reconciler_core *core, const struct reconciler_job *job, Tb__Refusal refusal,
+                   struct effects *fx)
 {
     if (job->replay_only)
         answer_replay(job, refusal, NULL, fx);
@@ -148,21 +150,23 @@ static void finish(struct reconciler_core *core, const struct input *in, Tb__Ref
     jobs_start(core, fx);
 }
 
-void jobs_note(struct reconciler_core *core, const struct input *in, const char *invariant, uint64_t count, const char *sample,
-               struct effects *fx)
+void jobs_note(struct reconciler_core *core, const struct input *in, const char *invariant, uint64_t count,
+               const char *sample, struct effects *fx)
 {
     struct reconciler_finding_args *args = arena_alloc(fx->arena, sizeof *args);
-    *args = (struct reconciler_finding_args){core->region, arena_strdup(fx->arena, invariant), count, arena_strdup(fx->arena, sample),
-                                             in->now_us};
+    *args = (struct reconciler_finding_args){core->region, arena_strdup(fx->arena, invariant), count,
+                                             arena_strdup(fx->arena, sample), in->now_us};
     effects_call(fx, RECONCILER_PROC_FINDING, args);
     effects_count(fx, RECONCILER_METRIC_VIOLATIONS, (int64_t)count);
-    effects_log(fx, LOG_ERROR, 0, NULL, NULL, "invariant %s is broken: %llu violations", invariant, (unsigned long long)count);
+    effects_log(fx, LOG_ERROR, 0, NULL, NULL, "invariant %s is broken: %llu violations", invariant,
+                (unsigned long long)count);
 }
 
 /* Effect: a whole check is there: notes what is broken, answers. */
 static void checks_done(struct reconciler_core *core, const struct input *in, struct effects *fx)
 {
-    static const bool of_the_books[RECONCILER_CHECKS] = {[0] = true, [1] = true, [2] = true, [9] = true}; /* I1, I2, I3, I10 */
+    static const bool of_the_books[RECONCILER_CHECKS] = {
+        [0] = true, [1] = true, [2] = true, [9] = true}; /* I1, I2, I3, I10 */
     core->books_broken = 0;
     for (size_t i = 0; i < RECONCILER_CHECKS; i++) {
         const struct reconciler_check *check = &core->checks[i];

@@ -11,9 +11,9 @@ static const struct actor_link links[RECONCILER_LINK_COUNT] = {
 };
 
 static const struct metric_spec metrics[RECONCILER_METRIC_COUNT] = {
-    [RECONCILER_METRIC_MISMATCH] = {"tb_balance_mismatch", "",
-                                    "Balances that do not fit their ledger, and entries that break the rules of the books",
-                                    METRIC_GAUGE},
+    [RECONCILER_METRIC_MISMATCH] =
+        {"tb_balance_mismatch", "",
+         "Balances that do not fit their ledger, and entries that break the rules of the books", METRIC_GAUGE},
     [RECONCILER_METRIC_DLQ_DEPTH] = {"tb_dlq_depth", "", "Adjustments that failed too often and wait for an operator",
                                      METRIC_GAUGE},
     [RECONCILER_METRIC_OUTBOX_OLDEST] = {"tb_outbox_oldest_seconds", "", "Age of the oldest adjustment not settled yet",
@@ -22,7 +22,8 @@ static const struct metric_spec metrics[RECONCILER_METRIC_COUNT] = {
                                   METRIC_GAUGE},
     [RECONCILER_METRIC_VIOLATIONS] = {"tb_invariant_violations_total", "", "Violations of an invariant that were found",
                                       METRIC_COUNTER},
-    [RECONCILER_METRIC_REPLAYED] = {"tb_orders_replayed_total", "", "Stored orders compared with their plan", METRIC_COUNTER},
+    [RECONCILER_METRIC_REPLAYED] = {"tb_orders_replayed_total", "", "Stored orders compared with their plan",
+                                    METRIC_COUNTER},
 };
 
 static const struct config_key keys[] = {

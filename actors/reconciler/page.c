@@ -35,9 +35,10 @@ static void read_execution(const struct db_rows *rows, size_t row, struct replay
         return;
     }
     if (order->trade_count < REPLAY_TRADES_MAX)
-        order->trades[order->trade_count] = (struct replay_trade){.leg = leg,
-                                                                  .quantity = (uint32_t)db_get_int(rows, row, LEG_QUANTITY),
-                                                                  .price = money_cents(db_get_int(rows, row, LEG_PRICE))};
+        order->trades[order->trade_count] =
+            (struct replay_trade){.leg = leg,
+                                  .quantity = (uint32_t)db_get_int(rows, row, LEG_QUANTITY),
+                                  .price = money_cents(db_get_int(rows, row, LEG_PRICE))};
     order->trade_count++;
 }
 

@@ -1,4 +1,5 @@
-/* page: a page of stored orders with what became of them, from rows to structs. Both the reconciler and tulip-audit read them. */
+/* page: a page of stored orders with what became of them, from rows to structs. Both the reconciler and tulip-audit
+ * read them. */
 #ifndef TB_RECONCILER_PAGE_H
 #define TB_RECONCILER_PAGE_H
 

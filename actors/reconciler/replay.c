@@ -27,7 +27,8 @@ static struct outcome live_outcome(const struct replay_order *order)
 }
 
 /* Return: the plan's outcome with its first `count` trades. */
-static struct outcome planned(const struct replay_order *order, const struct simfill_plan *plan, uint32_t type, uint32_t count)
+static struct outcome planned(const struct replay_order *order, const struct simfill_plan *plan, uint32_t type,
+                              uint32_t count)
 {
     struct outcome outcome = {.type = type, .count = count};
     for (uint32_t i = 0; i < count; i++)
@@ -56,8 +57,8 @@ static struct outcome replayed_outcome(const struct replay_order *order)
         return planned(order, &plan, MUST_NOT_BE_OPEN, 0);
     if (order->final_type == STILL_OPEN && more_to_come)
         return planned(order, &plan, STILL_OPEN, trades); /* it is under way */
-    if (order->final_type == ACCEPTED && order->cancel_requested && order->final_quantity < order->quantity && trades >= 1 &&
-        trades < plan.leg_count)
+    if (order->final_type == ACCEPTED && order->cancel_requested && order->final_quantity < order->quantity &&
+        trades >= 1 && trades < plan.leg_count)
         return planned(order, &plan, ACCEPTED, trades); /* cut short */
     if (order->final_type == CANCELLED && order->cancel_requested && trades == 0)
         return planned(order, &plan, CANCELLED, 0);

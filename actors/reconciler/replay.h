@@ -1,6 +1,6 @@
-/* replay: I7. Plays stored orders again through SimFill's plan and compares the outcome with what the database holds. Both are hashed
- * as the same kind of bytes, so equal hashes mean equal histories. The plan may be cut short by a cancel request and by nothing else
- * (actors/simfill/plan.h has the rules). Pure; holds no memory of its own.
+/* replay: I7. Plays stored orders again through SimFill's plan and compares the outcome with what the database holds.
+ * Both are hashed as the same kind of bytes, so equal hashes mean equal histories. The plan may be cut short by a
+ * cancel request and by nothing else (actors/simfill/plan.h has the rules). Pure; holds no memory of its own.
  *
  *   struct replay replay; replay_init(&replay);
  *   for each order, by seq: replay_add(&replay, &order);
@@ -26,11 +26,11 @@ struct replay_order {
     const char *simulation_seed; /* NULL counts as "" */
     uint32_t side, quantity;
     struct money price;
-    bool cancel_requested;   /* need only be right where the final record is not a full fill */
-    bool lost;               /* simfill's cursor is past it, and it is neither final nor parked */
-    uint32_t final_type;     /* ExecutionRecord.Type, 0 = open */
+    bool cancel_requested; /* need only be right where the final record is not a full fill */
+    bool lost;             /* simfill's cursor is past it, and it is neither final nor parked */
+    uint32_t final_type;   /* ExecutionRecord.Type, 0 = open */
     uint32_t final_quantity;
-    uint32_t trade_count;    /* may be more than fit into trades */
+    uint32_t trade_count;                          /* may be more than fit into trades */
     struct replay_trade trades[REPLAY_TRADES_MAX]; /* by leg */
 };
 

@@ -112,17 +112,19 @@ static void *decode_page(const struct db_rows *rows, struct arena *arena, struct
 }
 
 static const struct actor_proc procs[RECONCILER_PROC_COUNT] = {
-    [RECONCILER_PROC_PROBE] = {"probe",
-                               "SELECT dead, retrying, orders_open, outbox_waiting, outbox_oldest_ms, last_account, mismatches, "
-                               "sample::text FROM reconciler_probe($1, $2, $3, $4)",
-                               encode_probe, decode_probe},
-    [RECONCILER_PROC_STEP] = {"step", "SELECT violations, invariants, behind FROM reconciler_audit_step($1, $2, $3)", encode_step,
-                              decode_step},
-    [RECONCILER_PROC_ALARM] = {"alarm",
-                               "SELECT ops_seq, payload::text FROM reconciler_alarm($1, $2, $3, $4, $5, $6::bigint / 1000.0, $7)",
-                               encode_alarm, decode_alarm},
+    [RECONCILER_PROC_PROBE] =
+        {"probe",
+         "SELECT dead, retrying, orders_open, outbox_waiting, outbox_oldest_ms, last_account, mismatches, "
+         "sample::text FROM reconciler_probe($1, $2, $3, $4)",
+         encode_probe, decode_probe},
+    [RECONCILER_PROC_STEP] = {"step", "SELECT violations, invariants, behind FROM reconciler_audit_step($1, $2, $3)",
+                              encode_step, decode_step},
+    [RECONCILER_PROC_ALARM] =
+        {"alarm", "SELECT ops_seq, payload::text FROM reconciler_alarm($1, $2, $3, $4, $5, $6::bigint / 1000.0, $7)",
+         encode_alarm, decode_alarm},
     [RECONCILER_PROC_FINDING] = {"finding", "SELECT reconciler_finding($1, $2, $3, $4, $5)", encode_finding, NULL},
-    [RECONCILER_PROC_CHECK] = {"check", "SELECT ok, count, sample::text FROM audit_check($1, $2)", encode_check, decode_check},
+    [RECONCILER_PROC_CHECK] = {"check", "SELECT ok, count, sample::text FROM audit_check($1, $2)", encode_check,
+                               decode_check},
     [RECONCILER_PROC_PAGE] = {"page", PAGE_SQL, page_encode, decode_page},
 };
 

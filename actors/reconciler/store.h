@@ -1,7 +1,7 @@
-/* reconciler/store: the closed catalogue of store procedures that the reconciler's core may ask for, as typed arguments and results. Each
- * is one SQL function (sql/0006_reconciler) and one transaction. None of them is fenced: they read, or write what two reconcilers may
- * write without harm (an alarm changes once, whoever says so).
- * Ownership: arguments are borrowed until the call was carried out; results live in the step's arena. */
+/* reconciler/store: the closed catalogue of store procedures that the reconciler's core may ask for, as typed arguments
+ * and results. Each is one SQL function (sql/0006_reconciler) and one transaction. None of them is fenced: they read,
+ * or write what two reconcilers may write without harm (an alarm changes once, whoever says so). Ownership: arguments
+ * are borrowed until the call was carried out; results live in the step's arena. */
 #ifndef TB_RECONCILER_STORE_H
 #define TB_RECONCILER_STORE_H
 
@@ -21,7 +21,8 @@ enum reconciler_proc {
     RECONCILER_PROC_COUNT,
 };
 
-/* PROBE: how much is stuck, and whether accounts after `after` (at most limit) fit their last ledger entry. Bounded reads by index. */
+/* PROBE: how much is stuck, and whether accounts after `after` (at most limit) fit their last ledger entry. Bounded
+ * reads by index. */
 struct reconciler_probe_args {
     const char *region;
     int64_t now_us;
@@ -38,7 +39,8 @@ struct reconciler_probed {
     const char *sample; /* JSON array */
 };
 
-/* STEP: audits what came since the last one, at most limit rows of each stream; writes a finding per broken invariant. */
+/* STEP: audits what came since the last one, at most limit rows of each stream; writes a finding per broken invariant.
+ */
 struct reconciler_step_args {
     const char *region;
     int64_t now_us;
@@ -61,7 +63,7 @@ struct reconciler_alarm_args {
     int64_t now_us;
 };
 struct reconciler_alarmed {
-    uint64_t ops_seq; /* 0 = nothing changed */
+    uint64_t ops_seq;    /* 0 = nothing changed */
     const char *payload; /* JSON object */
 };
 

@@ -33,7 +33,9 @@ static void on_abort(int number)
 
 static int usage(const char *complaint, const char *word)
 {
-    fprintf(stderr, "tb-sim: %s %s\nusage: tb-sim [--seeds N] [--first S] [--seed S] [--orders N] [--seconds N] [--bug NAME] [--once] [--trace]\n",
+    fprintf(stderr,
+            "tb-sim: %s %s\nusage: tb-sim [--seeds N] [--first S] [--seed S] [--orders N] [--seconds N] [--bug NAME] "
+            "[--once] [--trace]\n",
             complaint, word);
     fprintf(stderr, "bugs:");
     for (int bug = 1; bug < SIM_BUG_COUNT; bug++)
@@ -125,7 +127,8 @@ static void add_counts(struct sim_counts *sum, struct sim_counts more)
 /* Effect: runs one seed. Return: its trace hash; *ok = nothing was wrong. */
 static uint64_t run_seed(const struct plan *plan, uint64_t seed, bool trace, bool *ok, struct totals *totals)
 {
-    struct sim_options options = {.seed = seed, .orders = plan->orders, .trouble_us = plan->trouble_us, .bug = plan->bug, .trace = trace};
+    struct sim_options options = {
+        .seed = seed, .orders = plan->orders, .trouble_us = plan->trouble_us, .bug = plan->bug, .trace = trace};
     struct sim *sim = sim_new(&options);
     *ok = sim_run(sim);
     uint64_t hash = sim_trace_hash(sim);
@@ -134,8 +137,8 @@ static uint64_t run_seed(const struct plan *plan, uint64_t seed, bool trace, boo
         if (!*ok)
             printf("seed %" PRIu64 ": %s\n", seed, sim_failure(sim));
         if (!*ok && plan->bug == SIM_BUG_NONE)
-            printf("  replay: tb-sim --seed %" PRIu64 " --orders %u --seconds %" PRId64 " --once --trace\n", seed, plan->orders,
-                   plan->trouble_us / 1000000);
+            printf("  replay: tb-sim --seed %" PRIu64 " --orders %u --seconds %" PRId64 " --once --trace\n", seed,
+                   plan->orders, plan->trouble_us / 1000000);
     }
     sim_free(&sim);
     return hash;
@@ -145,7 +148,8 @@ static void run_all(const struct plan *plan, struct totals *totals)
 {
     for (uint64_t seed = plan->first; seed < plan->first + plan->seeds; seed++) {
         bool ok, ok_again;
-        snprintf(running, sizeof running, "\naborted in seed %" PRIu64 "; replay: tb-sim --seed %" PRIu64 " --orders %u --once --trace\n", seed,
+        snprintf(running, sizeof running,
+                 "\naborted in seed %" PRIu64 "; replay: tb-sim --seed %" PRIu64 " --orders %u --once --trace\n", seed,
                  seed, plan->orders);
         uint64_t hash = run_seed(plan, seed, plan->trace, &ok, totals);
         totals->failed += !ok;
@@ -169,11 +173,12 @@ int main(int argc, char **argv)
     struct totals totals = {.failed = 0};
     run_all(&plan, &totals);
     const struct sim_counts *c = &totals.counts;
-    printf("%" PRIu64 " seeds: %" PRIu64 " orders, %" PRIu64 " cancels, %" PRIu64 " dead letters; %" PRIu64 " events, %" PRIu64
-           " messages (%" PRIu64 " lost, %" PRIu64 " repeated), %" PRIu64 " store calls (%" PRIu64 " refused, %" PRIu64
-           " in doubt), %" PRIu64 " processes ended, %" PRIu64 " connections broken, %" PRIu64 " locks stolen\n",
-           plan.seeds, c->orders, c->cancels, c->dead_letters, c->events, c->messages, c->lost, c->repeated, c->calls, c->refused, c->late,
-           c->crashes, c->broken, c->stolen);
+    printf("%" PRIu64 " seeds: %" PRIu64 " orders, %" PRIu64 " cancels, %" PRIu64 " dead letters; %" PRIu64
+           " events, %" PRIu64 " messages (%" PRIu64 " lost, %" PRIu64 " repeated), %" PRIu64 " store calls (%" PRIu64
+           " refused, %" PRIu64 " in doubt), %" PRIu64 " processes ended, %" PRIu64 " connections broken, %" PRIu64
+           " locks stolen\n",
+           plan.seeds, c->orders, c->cancels, c->dead_letters, c->events, c->messages, c->lost, c->repeated, c->calls,
+           c->refused, c->late, c->crashes, c->broken, c->stolen);
     if (plan.bug == SIM_BUG_NONE) {
         printf("%" PRIu64 " failed\n", totals.failed);
         return totals.failed ? EXIT_FAILURE : EXIT_SUCCESS;

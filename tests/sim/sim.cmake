@@ -5,7 +5,7 @@ if(TARGET tulip_sequencer_core AND TARGET tulip_simfill_core AND TARGET tulip_ba
   target_include_directories(tb-sim PRIVATE ${CMAKE_SOURCE_DIR}/actors)
   target_link_libraries(tb-sim PRIVATE tulip_sequencer_core tulip_simfill_core tulip_balance_core tulip_replay tulip_common tulip_warnings)
   set_target_properties(tb-sim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  add_test(NAME sim-seeds COMMAND tb-sim --seeds 300)
+  add_test(NAME sim-seeds COMMAND tb-sim --seeds 200)
   set_tests_properties(sim-seeds PROPERTIES LABELS sim TIMEOUT 300)
   # The test of the test: each seeded bug must be found.
   foreach(bug cursor-not-in-tx no-fence reply-before-commit no-unique cursor-behind late-commit lose-parked stale-poll)

@@ -1,8 +1,9 @@
-/* sim: the real cores of sequencer, simfill and balance in one process, on a virtual clock, a bus that loses, repeats and delays, and a
- * store in memory that fails the way a database does. One seed decides everything: the same seed gives the same run, to the trace hash.
+/* sim: the real cores of sequencer, simfill and balance in one process, on a virtual clock, a bus that loses, repeats
+ * and delays, and a store in memory that fails the way a database does. One seed decides everything: the same seed
+ * gives the same run, to the trace hash.
  *
- * A run has two halves: trouble (crashes, broken connections, stolen leadership, lost messages), then peace, in which everything must come
- * to rest; then the oracle reads the tables. The first thing found wrong ends the run.
+ * A run has two halves: trouble (crashes, broken connections, stolen leadership, lost messages), then peace, in which
+ * everything must come to rest; then the oracle reads the tables. The first thing found wrong ends the run.
  *
  *   struct sim_options options = {.seed = 7, .orders = 120};
  *   struct sim *sim = sim_new(&options);
@@ -20,14 +21,14 @@
 /* Mistakes that the store, or the driver, makes on request: each must be found by some seed (the test of the test). */
 enum sim_bug {
     SIM_BUG_NONE = 0,
-    SIM_BUG_CURSOR_NOT_IN_TX,   /* simfill's and balance's cursor moves in a transaction of its own, before the effects */
-    SIM_BUG_NO_FENCE,           /* epoch and next_seq are not compared */
-    SIM_BUG_REPLY_BEFORE_COMMIT,/* a write is answered before it is committed */
-    SIM_BUG_NO_UNIQUE,          /* no unique (client_id, idempotency_key), and no look at what is stored */
-    SIM_BUG_CURSOR_BEHIND,      /* the cursor moves in a transaction of its own, after the effects */
-    SIM_BUG_LATE_COMMIT,        /* take_epoch does not fence a transaction in doubt: it commits later all the same */
-    SIM_BUG_LOSE_PARKED,        /* simfill's parks are not stored */
-    SIM_BUG_STALE_POLL,         /* reads find nothing: what the bus lost stays lost */
+    SIM_BUG_CURSOR_NOT_IN_TX, /* simfill's and balance's cursor moves in a transaction of its own, before the effects */
+    SIM_BUG_NO_FENCE,         /* epoch and next_seq are not compared */
+    SIM_BUG_REPLY_BEFORE_COMMIT, /* a write is answered before it is committed */
+    SIM_BUG_NO_UNIQUE,           /* no unique (client_id, idempotency_key), and no look at what is stored */
+    SIM_BUG_CURSOR_BEHIND,       /* the cursor moves in a transaction of its own, after the effects */
+    SIM_BUG_LATE_COMMIT,         /* take_epoch does not fence a transaction in doubt: it commits later all the same */
+    SIM_BUG_LOSE_PARKED,         /* simfill's parks are not stored */
+    SIM_BUG_STALE_POLL,          /* reads find nothing: what the bus lost stays lost */
     SIM_BUG_COUNT,
 };
 /* Return: its name on the command line; "none" for 0. */
@@ -35,10 +36,10 @@ const char *sim_bug_name(enum sim_bug bug);
 
 struct sim_options {
     uint64_t seed;
-    unsigned orders;     /* that the clients want to place, each under its own key */
-    int64_t trouble_us;  /* how long the first half lasts; 0 = chosen by the seed, 5 to 15 s */
+    unsigned orders;    /* that the clients want to place, each under its own key */
+    int64_t trouble_us; /* how long the first half lasts; 0 = chosen by the seed, 5 to 15 s */
     enum sim_bug bug;
-    bool trace;          /* print each event on stdout */
+    bool trace; /* print each event on stdout */
 };
 
 struct sim_counts {

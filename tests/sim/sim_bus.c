@@ -34,8 +34,8 @@ static struct peer gateway_peer(unsigned gateway)
     return (struct peer){.length = 2, .bytes = {'g', (uint8_t)gateway}};
 }
 
-static uint8_t *pack(const char *sender, uint64_t boot, Tb__MessageType type, const ProtobufCMessage *message, Tb__Stream stream,
-                     uint64_t first_seq, size_t *size)
+static uint8_t *pack(const char *sender, uint64_t boot, Tb__MessageType type, const ProtobufCMessage *message,
+                     Tb__Stream stream, uint64_t first_seq, size_t *size)
 {
     Tb__Envelope envelope = TB__ENVELOPE__INIT;
     envelope.version = 1;
@@ -52,7 +52,8 @@ static uint8_t *pack(const char *sender, uint64_t boot, Tb__MessageType type, co
 }
 
 /* Effect: puts bytes (copied) on the pipe from -> event; they may be lost, come twice, and come late, but in order. */
-static void put(struct sim *sim, unsigned from, unsigned to, unsigned link, struct sim_event event, const uint8_t *bytes, size_t size)
+static void put(struct sim *sim, unsigned from, unsigned to, unsigned link, struct sim_event event,
+                const uint8_t *bytes, size_t size)
 {
     sim->counts.messages++;
     unsigned copies = 1;
@@ -70,7 +71,9 @@ static void put(struct sim *sim, unsigned from, unsigned to, unsigned link, stru
             due_us = *last_us;
         *last_us = due_us;
         struct sim_event copy = event;
-        copy.due_us = i == 0 ? due_us : due_us + sim_between(sim, 0, 20 * sim->profile.message_us_max); /* a repeat may come late */
+        copy.due_us = i == 0
+                          ? due_us
+                          : due_us + sim_between(sim, 0, 20 * sim->profile.message_us_max); /* a repeat may come late */
         copy.size = size;
         copy.bytes = tb_alloc_zero(size ? size : 1, 1);
         memcpy(copy.bytes, bytes, size);
@@ -78,8 +81,8 @@ static void put(struct sim *sim, unsigned from, unsigned to, unsigned link, stru
     }
 }
 
-static void put_to_node(struct sim *sim, unsigned from, const struct sim_node *to, unsigned link, const struct peer *peer,
-                        const uint8_t *bytes, size_t size)
+static void put_to_node(struct sim *sim, unsigned from, const struct sim_node *to, unsigned link,
+                        const struct peer *peer, const uint8_t *bytes, size_t size)
 {
     struct sim_event event = {.kind = EVENT_DELIVER, .node = to->number, .boot = to->boot, .index = link};
     if (peer)
@@ -87,8 +90,8 @@ static void put_to_node(struct sim *sim, unsigned from, const struct sim_node *t
     put(sim, from, to->number, link, event, bytes, size);
 }
 
-/* Return: one of the instances whose links are open: the leader's, those of one that believes it leads, or of one that lost its store.
- * NULL: none. */
+/* Return: one of the instances whose links are open: the leader's, those of one that believes it leads, or of one that
+ * lost its store. NULL: none. */
 static struct sim_node *pick_leader(struct sim *sim, enum sim_actor actor)
 {
     unsigned first = (unsigned)sim_below(sim, SIM_INSTANCES);
@@ -115,16 +118,18 @@ void bus_carry(struct sim *sim, struct sim_node *node, const struct effect *effe
     if (pipe == NULL)
         return; /* a feed that only gateways hear: the oracle has heard it */
     size_t size;
-    uint8_t *bytes = pack(sim_actor_name(node->actor), node->boot, effect->type, effect->message, effect->stream, effect->first_seq, &size);
+    uint8_t *bytes = pack(sim_actor_name(node->actor), node->boot, effect->type, effect->message, effect->stream,
+                          effect->first_seq, &size);
     sim->trace_hash = ids_hash(sim->trace_hash, bytes, size);
-    sim_trace(sim, "%s/%u sends type %d seq %" PRIu64 " (%zu bytes)", sim_actor_name(node->actor), node->number, (int)effect->type,
-              effect->first_seq, size);
+    sim_trace(sim, "%s/%u sends type %d seq %" PRIu64 " (%zu bytes)", sim_actor_name(node->actor), node->number,
+              (int)effect->type, effect->first_seq, size);
     if (pipe->kind == PIPE_ROUTER) {
         unsigned gateway = effect->to.length == 2 ? effect->to.bytes[1] : SIM_GATEWAYS;
         if (gateway >= SIM_GATEWAYS)
             sim_fail(sim, "%s answers a peer that nobody is", sim_actor_name(node->actor));
         else
-            put(sim, node->number, SIM_NODES + gateway, effect->index, (struct sim_event){.kind = EVENT_REPLY, .index = gateway}, bytes, size);
+            put(sim, node->number, SIM_NODES + gateway, effect->index,
+                (struct sim_event){.kind = EVENT_REPLY, .index = gateway}, bytes, size);
     } else if (pipe->kind == PIPE_PUSH) {
         const struct sim_node *to = pick_leader(sim, pipe->to);
         if (to)
@@ -148,8 +153,13 @@ void bus_deliver(struct sim *sim, struct sim_node *node, const struct sim_event 
         sim_fail(sim, "%s cannot read a message: %s", sim_actor_name(node->actor), err.text);
         return;
     }
-    struct input in = {.kind = INPUT_MESSAGE, .link = event->index, .from = &event->from, .type = envelope->type, .message = message,
-                       .stream = envelope->stream, .first_seq = envelope->first_seq};
+    struct input in = {.kind = INPUT_MESSAGE,
+                       .link = event->index,
+                       .from = &event->from,
+                       .type = envelope->type,
+                       .message = message,
+                       .stream = envelope->stream,
+                       .first_seq = envelope->first_seq};
     node_step(sim, node, &in);
 }
 

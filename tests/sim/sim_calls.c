@@ -1,4 +1,5 @@
-/* The sim's database connections: calls in order, one transaction each, and every way in which an answer can fail to come. */
+/* The sim's database connections: calls in order, one transaction each, and every way in which an answer can fail to
+ * come. */
 #include "sim_internal.h"
 
 #include <inttypes.h>
@@ -7,7 +8,7 @@
 #include "base.h"
 
 enum {
-    LATE_MAX_US = 1500000,    /* how late a transaction in doubt may still commit */
+    LATE_MAX_US = 1500000, /* how late a transaction in doubt may still commit */
     SETTLE_MAX_US = 3000,
     PROC_TAKE_EPOCH = 0, /* of each actor */
 };
@@ -56,7 +57,10 @@ static void answer_later(struct sim *sim, struct sim_node *node)
     if (due_us < node->last_answer_us)
         due_us = node->last_answer_us;
     node->last_answer_us = due_us;
-    sim_schedule(sim, (struct sim_event){.kind = EVENT_ANSWER, .node = node->number, .boot = node->boot, .session = node->session,
+    sim_schedule(sim, (struct sim_event){.kind = EVENT_ANSWER,
+                                         .node = node->number,
+                                         .boot = node->boot,
+                                         .session = node->session,
                                          .due_us = due_us});
 }
 
@@ -74,7 +78,10 @@ void calls_ask(struct sim *sim, struct sim_node *node, unsigned proc, const void
     node->last_execute_us += sim_between(sim, 50, sim->profile.call_us_max / 2);
     if (node->last_execute_us < sim->now_us)
         node->last_execute_us = sim->now_us + sim_between(sim, 50, sim->profile.call_us_max / 2);
-    sim_schedule(sim, (struct sim_event){.kind = EVENT_EXECUTE, .node = node->number, .boot = node->boot, .session = node->session,
+    sim_schedule(sim, (struct sim_event){.kind = EVENT_EXECUTE,
+                                         .node = node->number,
+                                         .boot = node->boot,
+                                         .session = node->session,
                                          .due_us = node->last_execute_us});
 }
 
@@ -90,8 +97,8 @@ static void run_torn(struct sim *sim, struct sim_call *call, bool before)
 static void run(struct sim *sim, struct sim_call *call)
 {
     store_execute(sim->store, call, false);
-    sim_trace(sim, "%s/%u %s proc %u: %d %s", sim_actor_name(call->actor), call->node, call->late ? "late" : "does", call->proc,
-              (int)call->status, call->error ? call->error : "");
+    sim_trace(sim, "%s/%u %s proc %u: %d %s", sim_actor_name(call->actor), call->node, call->late ? "late" : "does",
+              call->proc, (int)call->status, call->error ? call->error : "");
     if (call->status == STORE_REFUSED)
         sim->counts.refused++;
 }
@@ -99,13 +106,17 @@ static void run(struct sim *sim, struct sim_call *call)
 /* SIM_BUG_REPLY_BEFORE_COMMIT: the answer is made up now, the commit comes a little later; if the connection lives. */
 static bool answers_too_early(struct sim *sim, struct sim_node *node, struct sim_call *call)
 {
-    if (!store_bug(sim->store, SIM_BUG_REPLY_BEFORE_COMMIT) || call->actor != SIM_SEQUENCER || call->proc != SEQUENCER_APPEND)
+    if (!store_bug(sim->store, SIM_BUG_REPLY_BEFORE_COMMIT) || call->actor != SIM_SEQUENCER ||
+        call->proc != SEQUENCER_APPEND)
         return false;
     store_execute(sim->store, call, true);
     if (call->status != STORE_DONE)
         return false;
     node->unsettled = store_call_new(sim, node, call->proc, call->args);
-    sim_schedule(sim, (struct sim_event){.kind = EVENT_SETTLE, .node = node->number, .boot = node->boot, .session = node->session,
+    sim_schedule(sim, (struct sim_event){.kind = EVENT_SETTLE,
+                                         .node = node->number,
+                                         .boot = node->boot,
+                                         .session = node->session,
                                          .due_us = sim->now_us + sim_between(sim, 0, SETTLE_MAX_US)});
     return true;
 }
@@ -145,7 +156,8 @@ void calls_execute(struct sim *sim, struct sim_node *node)
 void calls_answer(struct sim *sim, struct sim_node *node)
 {
     struct sim_call *call = take_call(node);
-    struct input in = {.kind = INPUT_STORE, .proc = call->proc, .status = call->status, .result = call->result, .error = call->error};
+    struct input in = {
+        .kind = INPUT_STORE, .proc = call->proc, .status = call->status, .result = call->result, .error = call->error};
     node_step(sim, node, &in);
     call_free(&call);
 }
@@ -166,7 +178,8 @@ void calls_doubt(struct sim *sim, struct sim_node *node)
     late->next = sim->late;
     sim->late = late;
     sim->counts.late++;
-    sim_schedule(sim, (struct sim_event){.kind = EVENT_LATE, .generation = late->id,
+    sim_schedule(sim, (struct sim_event){.kind = EVENT_LATE,
+                                         .generation = late->id,
                                          .due_us = sim->now_us + sim_between(sim, 0, LATE_MAX_US)});
 }
 
@@ -178,7 +191,8 @@ void calls_unknown(struct sim *sim, struct sim_node *node)
         left++;
     for (; left > 0 && node->boot == boot; left--) { /* what is asked meanwhile is answered later */
         struct sim_call *call = take_call(node);
-        struct input in = {.kind = INPUT_STORE, .proc = call->proc, .status = STORE_UNKNOWN, .error = "the connection is lost"};
+        struct input in = {
+            .kind = INPUT_STORE, .proc = call->proc, .status = STORE_UNKNOWN, .error = "the connection is lost"};
         node_step(sim, node, &in);
         call_free(&call);
     }
@@ -207,7 +221,8 @@ void calls_before_epoch(struct sim *sim, enum sim_actor actor)
         return; /* it does not wait for anybody */
     struct sim_call **link = &sim->late;
     while (*link) {
-        bool writes = (*link)->actor == actor && (*link)->proc != PROC_TAKE_EPOCH; /* which waits as well, in any order */
+        bool writes =
+            (*link)->actor == actor && (*link)->proc != PROC_TAKE_EPOCH; /* which waits as well, in any order */
         if (writes && sim_chance(sim, 500000))
             run_late(sim, link);
         else

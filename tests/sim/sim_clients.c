@@ -1,5 +1,5 @@
-/* The sim's clients: they place orders under keys, retry whatever ended unknown with the same key, ask again, cancel; and an operator
- * who redrives dead letters. They believe only what they are told, and hold the actors to it. */
+/* The sim's clients: they place orders under keys, retry whatever ended unknown with the same key, ask again, cancel;
+ * and an operator who redrives dead letters. They believe only what they are told, and hold the actors to it. */
 #include "sim_internal.h"
 
 #include <inttypes.h>
@@ -29,8 +29,8 @@ struct placed {
     int64_t ask_us;   /* when it asks (again); 0 = it waits for nothing */
     bool known;       /* it was told that the order is accepted, under: */
     uint64_t seq;
-    uint64_t new_request; /* the request that was told "new", not "replayed" */
-    bool ask_again, ask_other;      /* probes still to be made */
+    uint64_t new_request;      /* the request that was told "new", not "replayed" */
+    bool ask_again, ask_other; /* probes still to be made */
     bool cancel_wanted, cancel_done;
     int64_t cancel_us;
 };
@@ -46,8 +46,9 @@ static const char *const users[SIM_USERS] = {"clusius", "oosterwijck", "leeuwenh
 
 static void choose_seed(struct sim *sim, struct placed *order)
 {
-    static const char *const seeds[] = {"cancel", "partial:3", "slow:700", "hang", "poison-balance", "dup:3", "partial:16",
-                                        "slow:4000", "partial:99", "slow:0", "dup:"};
+    static const char *const seeds[] = {"cancel",         "partial:3", "slow:700",   "hang",
+                                        "poison-balance", "dup:3",     "partial:16", "slow:4000",
+                                        "partial:99",     "slow:0",    "dup:"};
     if (sim_chance(sim, 450000))
         snprintf(order->seed, sizeof order->seed, "%s", seeds[sim_below(sim, TB_ARRAY_SIZE(seeds))]);
     else
@@ -70,7 +71,8 @@ struct sim_clients *clients_new(struct sim *sim)
         order->quantity = 1 + (uint32_t)sim_below(sim, 40);
         order->time_in_force = 1 + (uint32_t)sim_below(sim, 3);
         order->price_cents = 1 + (int64_t)sim_below(sim, 20000);
-        order->start_us = burst ? sim->now_us + sim_between(sim, 0, 300000) : sim_between(sim, sim->now_us, sim->peace_us);
+        order->start_us =
+            burst ? sim->now_us + sim_between(sim, 0, 300000) : sim_between(sim, sim->now_us, sim->peace_us);
         order->ask_us = order->start_us;
         order->ask_again = sim_chance(sim, 150000);
         order->ask_other = sim_chance(sim, 80000);
@@ -110,7 +112,8 @@ static void submission_send(struct sim *sim, unsigned gateway, struct submission
     batch->count = 0;
 }
 
-static void submission_add(struct sim *sim, unsigned gateway, struct submission *batch, size_t index, enum request_kind kind)
+static void submission_add(struct sim *sim, unsigned gateway, struct submission *batch, size_t index,
+                           enum request_kind kind)
 {
     struct placed *order = &sim->clients->orders[index];
     Tb__SubmitOrder *submit = &batch->orders[batch->count];
@@ -142,7 +145,8 @@ static void ask_cancel(struct sim *sim, size_t index)
     cancel.user_id = (char *)order->user;
     message.n_cancels = 1;
     message.cancels = &pointer;
-    bus_from_gateway(sim, (unsigned)(index % SIM_GATEWAYS), SIM_SEQUENCER, SEQUENCER_COMMAND, TB__MESSAGE_TYPE__CANCEL_ORDERS, &message.base);
+    bus_from_gateway(sim, (unsigned)(index % SIM_GATEWAYS), SIM_SEQUENCER, SEQUENCER_COMMAND,
+                     TB__MESSAGE_TYPE__CANCEL_ORDERS, &message.base);
 }
 
 static void act_for(struct sim *sim, size_t index, struct submission *batch)
@@ -151,7 +155,9 @@ static void act_for(struct sim *sim, size_t index, struct submission *batch)
     unsigned gateway = (unsigned)(index % SIM_GATEWAYS);
     if (order->ask_us != 0 && order->ask_us <= sim->now_us) {
         order->ask_us = sim->now_us + ANSWER_PATIENCE_US;
-        enum request_kind kind = !order->known ? REQUEST_SUBMIT : order->ask_again ? REQUEST_AGAIN : REQUEST_OTHER_CONTENT;
+        enum request_kind kind = !order->known      ? REQUEST_SUBMIT
+                                 : order->ask_again ? REQUEST_AGAIN
+                                                    : REQUEST_OTHER_CONTENT;
         submission_add(sim, gateway, batch, index, kind);
     }
     if (order->known && order->cancel_wanted && !order->cancel_done && order->cancel_us <= sim->now_us) {
@@ -187,8 +193,8 @@ static void learn(struct sim *sim, struct placed *order, const Tb__OrderResult *
     if (!result->replayed)
         order->new_request = result->request_id;
     if (strcmp(record->user_id, order->user) != 0 || strcmp(record->idempotency_key, order->key) != 0 ||
-        record->quantity != order->quantity || record->price_cents != order->price_cents || record->side != order->side ||
-        strcmp(record->simulation_seed, order->seed) != 0)
+        record->quantity != order->quantity || record->price_cents != order->price_cents ||
+        record->side != order->side || strcmp(record->simulation_seed, order->seed) != 0)
         sim_fail(sim, "key %s got order %" PRIu64 " of other content", order->key, record->seq);
     if (!order->known) {
         order->known = true;
@@ -305,14 +311,16 @@ void clients_poke(struct sim *sim)
         bool dead = letter->state == 2;
         if (!dead && !sim_chance(sim, 100000)) /* now and then what is over, or still retrying, is pressed as well */
             continue;
-        Tb__BalanceCommand__Kind kind = letter->outbox_seq % 5 == 0 ? TB__BALANCE_COMMAND__KIND__DISCARD : TB__BALANCE_COMMAND__KIND__REDRIVE;
+        Tb__BalanceCommand__Kind kind =
+            letter->outbox_seq % 5 == 0 ? TB__BALANCE_COMMAND__KIND__DISCARD : TB__BALANCE_COMMAND__KIND__REDRIVE;
         command(sim, kind, letter->outbox_seq, "");
         if (sim_chance(sim, 300000))
             command(sim, kind, letter->outbox_seq, "");
     }
     if (sim_chance(sim, 200000))
         command(sim, TB__BALANCE_COMMAND__KIND__REBUILD, 0, users[sim_below(sim, SIM_USERS)]);
-    sim_schedule(sim, (struct sim_event){.kind = EVENT_POKE, .due_us = sim->now_us + sim_between(sim, 1000, 2 * POKE_EVERY_US)});
+    sim_schedule(
+        sim, (struct sim_event){.kind = EVENT_POKE, .due_us = sim->now_us + sim_between(sim, 1000, 2 * POKE_EVERY_US)});
 }
 
 /* ---- at the end ---- */
@@ -337,8 +345,12 @@ const char *clients_waiting(const struct sim *sim)
     const struct placed *order = first_waiting(sim);
     if (order == NULL)
         return "no client waits";
-    snprintf(sim->clients->waiting, sizeof sim->clients->waiting, "the client of %s waits for %s (seq %" PRIu64 ")", order->key,
-             !order->known ? "its order" : order->ask_us ? "a replay" : "its cancel", order->seq);
+    snprintf(sim->clients->waiting, sizeof sim->clients->waiting, "the client of %s waits for %s (seq %" PRIu64 ")",
+             order->key,
+             !order->known   ? "its order"
+             : order->ask_us ? "a replay"
+                             : "its cancel",
+             order->seq);
     return sim->clients->waiting;
 }
 
@@ -347,7 +359,8 @@ void clients_check(struct sim *sim)
     for (size_t i = 0; i < sim->clients->count; i++) {
         const struct placed *order = &sim->clients->orders[i];
         const Tb__OrderRecord *record = store_order(sim->store, order->seq);
-        if (record == NULL || strcmp(record->idempotency_key, order->key) != 0 || strcmp(record->client_id, order->client) != 0) {
+        if (record == NULL || strcmp(record->idempotency_key, order->key) != 0 ||
+            strcmp(record->client_id, order->client) != 0) {
             sim_fail(sim, "order %" PRIu64 " of %s was acknowledged and is not stored", order->seq, order->key);
             return;
         }

@@ -4,7 +4,7 @@
 
 #include "arena.h"
 
-#define COPY_ARRAY(arena, field, count) \
+#define COPY_ARRAY(arena, field, count)                                                                                \
     ((field) = (count) > 0 ? arena_copy((arena), (field), (count) * sizeof *(field)) : NULL)
 
 /* Gives copies of texts, NULL elements kept. */

@@ -9,9 +9,9 @@
 #include "ids.h"
 
 enum {
-    PEACE_MAX_SECONDS = 180,    /* by then everything must have come to rest */
-    REST_LOOK_US = 500000,      /* how often the run asks whether it has */
-    EVENTS_MAX = 20 * 1000000,  /* a core that spins is found by this */
+    PEACE_MAX_SECONDS = 180,   /* by then everything must have come to rest */
+    REST_LOOK_US = 500000,     /* how often the run asks whether it has */
+    EVENTS_MAX = 20 * 1000000, /* a core that spins is found by this */
 };
 
 /* ---- random ---- */
@@ -130,7 +130,8 @@ static struct sim_event heap_take(struct sim *sim)
 
 /* ---- one run's world ---- */
 
-/* Some seeds are calm but for one kind of trouble, some have all of it: bugs hide from constant noise as well as from silence. */
+/* Some seeds are calm but for one kind of trouble, some have all of it: bugs hide from constant noise as well as from
+ * silence. */
 static void choose_profile(struct sim *sim)
 {
     struct sim_profile *profile = &sim->profile;
@@ -160,7 +161,8 @@ struct sim *sim_new(const struct sim_options *options)
     sim->trace_hash = IDS_HASH_START;
     sim->start_us = sim->now_us = 1800000000 * SIM_SECOND_US;
     choose_profile(sim);
-    int64_t trouble_us = options->trouble_us ? options->trouble_us : sim_between(sim, 5 * SIM_SECOND_US, 15 * SIM_SECOND_US);
+    int64_t trouble_us =
+        options->trouble_us ? options->trouble_us : sim_between(sim, 5 * SIM_SECOND_US, 15 * SIM_SECOND_US);
     sim->peace_us = sim->start_us + trouble_us;
     sim->deadline_us = sim->peace_us + PEACE_MAX_SECONDS * SIM_SECOND_US;
     arena_init(&sim->step_arena, 256 << 20);
@@ -172,7 +174,8 @@ struct sim *sim_new(const struct sim_options *options)
     for (unsigned i = 0; i < SIM_NODES; i++) {
         sim->nodes[i] = (struct sim_node){.actor = i / SIM_INSTANCES, .number = i};
         sim->nodes[i].calls_end = &sim->nodes[i].calls;
-        sim_schedule(sim, (struct sim_event){.kind = EVENT_BOOT, .node = i, .due_us = sim->now_us + sim_between(sim, 0, 50000)});
+        sim_schedule(
+            sim, (struct sim_event){.kind = EVENT_BOOT, .node = i, .due_us = sim->now_us + sim_between(sim, 0, 50000)});
     }
     return sim;
 }
@@ -205,7 +208,9 @@ static void trouble_pause(struct sim *sim, struct sim_node *node)
     node->paused_until_us = sim->now_us + sim_between(sim, 50000, 3 * SIM_SECOND_US);
     sim_trace(sim, "pause %s/%u", sim_actor_name(node->actor), node->number);
     if (sim->lock_holder[node->actor] == (int)node->number && sim_chance(sim, 700000))
-        sim_schedule(sim, (struct sim_event){.kind = EVENT_LOCK_FREE, .node = node->number, .session = node->session,
+        sim_schedule(sim, (struct sim_event){.kind = EVENT_LOCK_FREE,
+                                             .node = node->number,
+                                             .session = node->session,
                                              .due_us = sim->now_us + sim_between(sim, 0, SIM_SECOND_US)});
 }
 
@@ -240,8 +245,9 @@ static void trouble_happens(struct sim *sim)
         }
         break;
     }
-    sim_schedule(sim, (struct sim_event){.kind = EVENT_TROUBLE,
-                                         .due_us = sim->now_us + sim_between(sim, 1000, 2 * sim->profile.trouble_every_us)});
+    sim_schedule(sim,
+                 (struct sim_event){.kind = EVENT_TROUBLE,
+                                    .due_us = sim->now_us + sim_between(sim, 1000, 2 * sim->profile.trouble_every_us)});
 }
 
 static void make_peace(struct sim *sim)
@@ -259,8 +265,8 @@ static void make_peace(struct sim *sim)
 /* Return: whether the event is one that a stopped process would not see before it goes on. */
 static bool event_waits_for_process(const struct sim_event *event)
 {
-    return event->kind == EVENT_DELIVER || event->kind == EVENT_FLUSH || event->kind == EVENT_TIMER || event->kind == EVENT_ANSWER ||
-           event->kind == EVENT_CONNECTED;
+    return event->kind == EVENT_DELIVER || event->kind == EVENT_FLUSH || event->kind == EVENT_TIMER ||
+           event->kind == EVENT_ANSWER || event->kind == EVENT_CONNECTED;
 }
 
 static void handle_node_event(struct sim *sim, struct sim_event *event)
@@ -344,7 +350,8 @@ static void handle_event(struct sim *sim, struct sim_event *event)
 bool sim_run(struct sim *sim)
 {
     if (sim->profile.trouble_every_us > 0)
-        sim_schedule(sim, (struct sim_event){.kind = EVENT_TROUBLE, .due_us = sim->now_us + sim->profile.trouble_every_us});
+        sim_schedule(sim,
+                     (struct sim_event){.kind = EVENT_TROUBLE, .due_us = sim->now_us + sim->profile.trouble_every_us});
     sim_schedule(sim, (struct sim_event){.kind = EVENT_CLIENT, .due_us = sim->now_us + 1000});
     sim_schedule(sim, (struct sim_event){.kind = EVENT_POKE, .due_us = sim->now_us + SIM_SECOND_US});
     int64_t look_us = sim->peace_us;
@@ -364,7 +371,8 @@ bool sim_run(struct sim *sim)
         if (clients_content(sim) && oracle_at_rest(sim, &why))
             break;
         if (sim->now_us > sim->deadline_us)
-            sim_fail(sim, "not at rest %d s after peace: %s", PEACE_MAX_SECONDS, clients_content(sim) ? why : clients_waiting(sim));
+            sim_fail(sim, "not at rest %d s after peace: %s", PEACE_MAX_SECONDS,
+                     clients_content(sim) ? why : clients_waiting(sim));
     }
     if (!sim->failure[0]) {
         clients_check(sim);

@@ -21,7 +21,7 @@ enum {
     SIM_USERS = 4,
     SIM_OPENING_CENTS = 1000000,
 };
-#define SIM_REGION "sim-1"
+#define SIM_REGION    "sim-1"
 #define SIM_SECOND_US ((int64_t)1000000)
 
 /* ---- random (SplitMix64): the one source of every choice ---- */
@@ -56,13 +56,13 @@ struct sim_event {
     uint64_t number; /* ties are broken by age */
     enum sim_event_kind kind;
     unsigned node;
-    uint64_t boot;    /* for node events: of which life of it; another's are dropped */
-    uint64_t session; /* EXECUTE, ANSWER, CONNECTED: of which connection */
-    unsigned index;   /* DELIVER: link. TIMER: timer */
+    uint64_t boot;       /* for node events: of which life of it; another's are dropped */
+    uint64_t session;    /* EXECUTE, ANSWER, CONNECTED: of which connection */
+    unsigned index;      /* DELIVER: link. TIMER: timer */
     uint64_t generation; /* TIMER; LATE: the call's id */
-    struct peer from; /* DELIVER */
+    struct peer from;    /* DELIVER */
     size_t size;
-    uint8_t *bytes;        /* DELIVER, REPLY: the packed envelope, the event's own */
+    uint8_t *bytes; /* DELIVER, REPLY: the packed envelope, the event's own */
 };
 /* Effect: adds an event (copied) at event.due_us. */
 void sim_schedule(struct sim *sim, struct sim_event event);
@@ -113,11 +113,11 @@ struct sim_node {
 
 /* ---- what may happen, chosen once per seed ---- */
 struct sim_profile {
-    uint32_t lose, repeat;                 /* messages, per million */
-    uint32_t crash_step;                   /* per step */
-    uint32_t break_call, fail_call;        /* per store call */
+    uint32_t lose, repeat;          /* messages, per million */
+    uint32_t crash_step;            /* per step */
+    uint32_t break_call, fail_call; /* per store call */
     int64_t message_us_max, call_us_max;
-    int64_t trouble_every_us;              /* 0 = never */
+    int64_t trouble_every_us; /* 0 = never */
 };
 
 struct sim_store;
@@ -165,7 +165,8 @@ void node_flush(struct sim *sim, struct sim_node *node);
 void node_timer(struct sim *sim, struct sim_node *node, unsigned timer, uint64_t generation);
 /* Effect: gives back all memory of a node. */
 void node_dispose(struct sim_node *node);
-/* Effect: its connection breaks: calls under way end unknown, the lock goes free when the server notices, it reconnects. */
+/* Effect: its connection breaks: calls under way end unknown, the lock goes free when the server notices, it
+ * reconnects. */
 void node_break(struct sim *sim, struct sim_node *node);
 /* Effect: the lock's holder is gone for the server: another may have it. */
 void node_lock_free(struct sim *sim, struct sim_node *node);
@@ -182,7 +183,8 @@ void calls_unknown(struct sim *sim, struct sim_node *node);
 void calls_drop(struct sim_node *node);
 /* Effect: a call in doubt is carried out, if it still is in doubt. */
 void calls_late(struct sim *sim, uint64_t id);
-/* Effect: the calls in doubt that had their row lock already are decided before this actor's next take_epoch returns. */
+/* Effect: the calls in doubt that had their row lock already are decided before this actor's next take_epoch returns.
+ */
 void calls_before_epoch(struct sim *sim, enum sim_actor actor);
 void calls_settle(struct sim *sim, struct sim_node *node);
 /* Effect: the lock of an actor goes to a standby, if one waits. */
@@ -238,10 +240,10 @@ struct sim_dead_letter {
     int64_t next_attempt_at_us;
 };
 /* A table: rows of one type, in the order of their insertion. */
-#define SIM_TABLE(type) \
-    struct { \
-        type *rows; \
-        size_t count, capacity; \
+#define SIM_TABLE(type)                                                                                                \
+    struct {                                                                                                           \
+        type *rows;                                                                                                    \
+        size_t count, capacity;                                                                                        \
     }
 struct sim_store {
     struct sim *sim;
@@ -259,18 +261,21 @@ struct sim_store {
     SIM_TABLE(const char *) personas; /* ops event n is PersonaCreated of row n - 1 */
 };
 /* Effect: makes room for one more row and gives it, zeroed. */
-#define SIM_INSERT(table) \
-    ((table).rows = sim_grow((table).rows, &(table).capacity, (table).count, sizeof *(table).rows), &(table).rows[(table).count++])
+#define SIM_INSERT(table)                                                                                              \
+    ((table).rows = sim_grow((table).rows, &(table).capacity, (table).count, sizeof *(table).rows),                    \
+     &(table).rows[(table).count++])
 void *sim_grow(void *rows, size_t *capacity, size_t count, size_t size);
 
 struct sim_store *store_new(struct sim *sim);
 void store_free(struct sim_store **store);
 /* Gives a call with its arguments copied into its own arena. */
 struct sim_call *store_call_new(struct sim *sim, const struct sim_node *node, unsigned proc, const void *args);
-/* Effect: carries the call out as one transaction; sets its status, result and error. dry: computes the answer, changes nothing. */
+/* Effect: carries the call out as one transaction; sets its status, result and error. dry: computes the answer, changes
+ * nothing. */
 void store_execute(struct sim_store *store, struct sim_call *call, bool dry);
 /* Return: whether the head is as the caller thinks; else the call is refused. */
-bool store_fence(struct sim_store *store, struct sim_call *call, const struct sim_head *head, int64_t epoch, uint64_t next_seq);
+bool store_fence(struct sim_store *store, struct sim_call *call, const struct sim_head *head, int64_t epoch,
+                 uint64_t next_seq);
 void store_refuse(struct sim_call *call);
 void store_fail(struct sim_call *call, const char *error);
 bool store_bug(const struct sim_store *store, enum sim_bug bug);

@@ -22,11 +22,14 @@ static void *core_new(enum sim_actor actor)
     case SIM_SEQUENCER:
         return sequencer_new(&(struct sequencer_options){.region = SIM_REGION, .backlog_max = 60, .queue_max = 128});
     case SIM_SIMFILL:
-        return simfill_new(&(struct simfill_options){.region = SIM_REGION, .az = "a", .delay_max_us = 120000, .window_max = 1024});
+        return simfill_new(
+            &(struct simfill_options){.region = SIM_REGION, .az = "a", .delay_max_us = 120000, .window_max = 1024});
     default: {
         struct balance_core *core = tb_alloc_zero(1, sizeof *core);
-        balance_core_init(core, &(struct balance_options){.region = SIM_REGION, .opening = money_cents(SIM_OPENING_CENTS),
-                                                          .attempts_max = BALANCE_ATTEMPTS_MAX, .retry_us = 100000});
+        balance_core_init(core, &(struct balance_options){.region = SIM_REGION,
+                                                          .opening = money_cents(SIM_OPENING_CENTS),
+                                                          .attempts_max = BALANCE_ATTEMPTS_MAX,
+                                                          .retry_us = 100000});
         return core;
     }
     }
@@ -75,8 +78,12 @@ static void timer_set(struct sim *sim, struct sim_node *node, unsigned index, in
     struct sim_timer *timer = &node->timers[index];
     timer->armed = true;
     timer->generation++;
-    sim_schedule(sim, (struct sim_event){.kind = EVENT_TIMER, .node = node->number, .boot = node->boot, .index = index,
-                                         .generation = timer->generation, .due_us = due_us - node->clock_offset_us});
+    sim_schedule(sim, (struct sim_event){.kind = EVENT_TIMER,
+                                         .node = node->number,
+                                         .boot = node->boot,
+                                         .index = index,
+                                         .generation = timer->generation,
+                                         .due_us = due_us - node->clock_offset_us});
 }
 
 /* Effect: carries out one effect. Return: false when the process ends with it. */
@@ -115,7 +122,9 @@ static void flush_soon(struct sim *sim, struct sim_node *node)
     if (node->flush_pending)
         return;
     node->flush_pending = true;
-    sim_schedule(sim, (struct sim_event){.kind = EVENT_FLUSH, .node = node->number, .boot = node->boot,
+    sim_schedule(sim, (struct sim_event){.kind = EVENT_FLUSH,
+                                         .node = node->number,
+                                         .boot = node->boot,
                                          .due_us = sim->now_us + sim_between(sim, 0, FLUSH_MAX_US)});
 }
 
@@ -152,14 +161,18 @@ void node_boot(struct sim *sim, struct sim_node *node)
     node->flush_pending = false;
     node->clock_offset_us = sim_between(sim, -CLOCK_OFFSET_MAX_US, CLOCK_OFFSET_MAX_US);
     memset(node->timers, 0, sizeof node->timers);
-    sim_schedule(sim, (struct sim_event){.kind = EVENT_CONNECTED, .node = node->number, .boot = node->boot, .session = node->session,
+    sim_schedule(sim, (struct sim_event){.kind = EVENT_CONNECTED,
+                                         .node = node->number,
+                                         .boot = node->boot,
+                                         .session = node->session,
                                          .due_us = sim->now_us + sim_between(sim, 1000, 20000)});
 }
 
 static void lock_free_later(struct sim *sim, const struct sim_node *node)
 {
     if (sim->lock_holder[node->actor] == (int)node->number)
-        sim_schedule(sim, (struct sim_event){.kind = EVENT_LOCK_FREE, .node = node->number,
+        sim_schedule(sim, (struct sim_event){.kind = EVENT_LOCK_FREE,
+                                             .node = node->number,
                                              .due_us = sim->now_us + sim_between(sim, 0, 400000)});
 }
 
@@ -177,7 +190,9 @@ void node_crash(struct sim *sim, struct sim_node *node, const char *why)
     node->boot++; /* whatever is on its way to it is lost */
     node->session++;
     node->paused_until_us = 0;
-    sim_schedule(sim, (struct sim_event){.kind = EVENT_BOOT, .node = node->number, .due_us = sim->now_us + sim_between(sim, 20000, 400000)});
+    sim_schedule(sim, (struct sim_event){.kind = EVENT_BOOT,
+                                         .node = node->number,
+                                         .due_us = sim->now_us + sim_between(sim, 20000, 400000)});
 }
 
 void node_stop(struct sim *sim, struct sim_node *node)
@@ -185,7 +200,9 @@ void node_stop(struct sim *sim, struct sim_node *node)
     if (!node_works(node))
         return;
     sim_trace(sim, "%s/%u is asked to stop", sim_actor_name(node->actor), node->number);
-    sim_schedule(sim, (struct sim_event){.kind = EVENT_END, .node = node->number, .boot = node->boot,
+    sim_schedule(sim, (struct sim_event){.kind = EVENT_END,
+                                         .node = node->number,
+                                         .boot = node->boot,
                                          .due_us = sim->now_us + sim_between(sim, 0, 200000)});
     node_step(sim, node, &(struct input){.kind = INPUT_STOP});
 }
@@ -206,7 +223,10 @@ void node_break(struct sim *sim, struct sim_node *node)
     if (worked && node->boot == boot)
         node_step(sim, node, &(struct input){.kind = INPUT_STORE_LOST});
     if (node->boot == boot)
-        sim_schedule(sim, (struct sim_event){.kind = EVENT_CONNECTED, .node = node->number, .boot = node->boot, .session = node->session,
+        sim_schedule(sim, (struct sim_event){.kind = EVENT_CONNECTED,
+                                             .node = node->number,
+                                             .boot = node->boot,
+                                             .session = node->session,
                                              .due_us = sim->now_us + sim_between(sim, 5000, 600000)});
 }
 

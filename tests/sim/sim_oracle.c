@@ -16,8 +16,9 @@ static void sent_order(struct sim *sim, const Tb__OrderRecord *record)
 {
     const Tb__OrderRecord *stored = store_order(sim->store, record->seq);
     if (stored == NULL || stored->kind != record->kind || stored->target_seq != record->target_seq ||
-        strcmp(stored->client_id, record->client_id) != 0 || strcmp(stored->idempotency_key, record->idempotency_key) != 0 ||
-        stored->quantity != record->quantity || stored->price_cents != record->price_cents || stored->side != record->side ||
+        strcmp(stored->client_id, record->client_id) != 0 ||
+        strcmp(stored->idempotency_key, record->idempotency_key) != 0 || stored->quantity != record->quantity ||
+        stored->price_cents != record->price_cents || stored->side != record->side ||
         strcmp(stored->simulation_seed, record->simulation_seed) != 0 || stored->created_at_us != record->created_at_us)
         sim_fail(sim, "order %" PRIu64 " is spoken of, but not committed as such", record->seq);
 }
@@ -27,18 +28,21 @@ static void sent_execution(struct sim *sim, const Tb__ExecutionRecord *record)
     const struct sim_store *store = sim->store;
     const struct sim_execution *stored =
         record->seq >= 1 && record->seq <= store->executions.count ? &store->executions.rows[record->seq - 1] : NULL;
-    if (stored == NULL || stored->seq != record->seq || stored->order_seq != record->order_seq || stored->type != record->type ||
-        stored->leg != record->leg || stored->quantity != record->quantity || stored->price_cents != record->price_cents ||
-        stored->notional_cents != record->notional_cents || stored->created_at_us != record->created_at_us)
+    if (stored == NULL || stored->seq != record->seq || stored->order_seq != record->order_seq ||
+        stored->type != record->type || stored->leg != record->leg || stored->quantity != record->quantity ||
+        stored->price_cents != record->price_cents || stored->notional_cents != record->notional_cents ||
+        stored->created_at_us != record->created_at_us)
         sim_fail(sim, "execution %" PRIu64 " is spoken of, but not committed as such", record->seq);
 }
 
 static void sent_adjustment(struct sim *sim, const Tb__AdjustmentRecord *record)
 {
     const struct sim_store *store = sim->store;
-    const struct sim_outbox *stored = record->seq >= 1 && record->seq <= store->outbox.count ? &store->outbox.rows[record->seq - 1] : NULL;
+    const struct sim_outbox *stored =
+        record->seq >= 1 && record->seq <= store->outbox.count ? &store->outbox.rows[record->seq - 1] : NULL;
     if (stored == NULL || stored->adjustment.seq != record->seq || stored->adjustment.order_seq != record->order_seq ||
-        stored->adjustment.delta.cents != record->delta_cents || strcmp(stored->adjustment.user_id, record->user_id) != 0)
+        stored->adjustment.delta.cents != record->delta_cents ||
+        strcmp(stored->adjustment.user_id, record->user_id) != 0)
         sim_fail(sim, "adjustment %" PRIu64 " is spoken of, but not committed as such", record->seq);
 }
 
@@ -53,9 +57,9 @@ static void sent_balance(struct sim *sim, const Tb__BalanceRecord *record)
     } else {
         for (size_t i = 0; i < store->ledger.count; i++) {
             const struct sim_entry *entry = &store->ledger.rows[i];
-            if (entry->seq == record->seq && strcmp(entry->account, record->user_id) == 0 && entry->delta_cents == record->delta_cents &&
-                entry->resulting_cents == record->resulting_cents && entry->version == record->version &&
-                entry->order_seq == record->order_seq)
+            if (entry->seq == record->seq && strcmp(entry->account, record->user_id) == 0 &&
+                entry->delta_cents == record->delta_cents && entry->resulting_cents == record->resulting_cents &&
+                entry->version == record->version && entry->order_seq == record->order_seq)
                 return;
         }
     }
@@ -177,7 +181,8 @@ static void check_keys(struct sim *sim)
             }
 }
 
-/* Effect: checks that the order's one adjustment (or none) and one ledger entry (or none) say what its trades say: I1, I3. */
+/* Effect: checks that the order's one adjustment (or none) and one ledger entry (or none) say what its trades say: I1,
+ * I3. */
 static void check_settled(struct sim *sim, const Tb__OrderRecord *order, bool accepted, int64_t notional_cents)
 {
     const struct sim_store *store = sim->store;
@@ -196,7 +201,8 @@ static void check_settled(struct sim *sim, const Tb__OrderRecord *order, bool ac
     }
     for (size_t i = 0; i < store->ledger.count; i++) {
         const struct sim_entry *entry = &store->ledger.rows[i];
-        if (entry->order_seq != order->seq || entry->reason != REASON_ORDER_FILL || strcmp(entry->account, "@market") == 0)
+        if (entry->order_seq != order->seq || entry->reason != REASON_ORDER_FILL ||
+            strcmp(entry->account, "@market") == 0)
             continue;
         entries++;
         if (entry->delta_cents != delta_cents || strcmp(entry->account, order->user_id) != 0)
@@ -212,8 +218,11 @@ static void check_settled(struct sim *sim, const Tb__OrderRecord *order, bool ac
 static void check_order(struct sim *sim, const Tb__OrderRecord *order, struct replay *replay)
 {
     const struct sim_store *store = sim->store;
-    struct replay_order played = {.seq = order->seq, .simulation_seed = order->simulation_seed, .side = order->side,
-                                  .quantity = order->quantity, .price = money_cents(order->price_cents),
+    struct replay_order played = {.seq = order->seq,
+                                  .simulation_seed = order->simulation_seed,
+                                  .side = order->side,
+                                  .quantity = order->quantity,
+                                  .price = money_cents(order->price_cents),
                                   .cancel_requested = store_cancel_request(store, order->seq) != NULL};
     uint64_t finals = 0;
     int64_t notional_cents = 0;
@@ -236,8 +245,8 @@ static void check_order(struct sim *sim, const Tb__OrderRecord *order, struct re
     if (finals != 1)
         sim_fail(sim, "order %" PRIu64 " has %" PRIu64 " final records", order->seq, finals);
     if (!replay_add(replay, &played))
-        sim_fail(sim, "order %" PRIu64 " (%s) came to another end than planned: type %u with %u trades", order->seq, order->simulation_seed,
-                 played.final_type, played.trade_count);
+        sim_fail(sim, "order %" PRIu64 " (%s) came to another end than planned: type %u with %u trades", order->seq,
+                 order->simulation_seed, played.final_type, played.trade_count);
     check_settled(sim, order, played.final_type == TB__EXECUTION_RECORD__TYPE__ORDER_ACCEPTED, notional_cents);
 }
 
@@ -255,7 +264,8 @@ static void check_ledger(struct sim *sim)
                 continue;
             cents += entry->delta_cents;
             if (entry->version != ++version || entry->resulting_cents != cents)
-                sim_fail(sim, "ledger entry %" PRIu64 " of %s does not follow from those before it", entry->seq, entry->account);
+                sim_fail(sim, "ledger entry %" PRIu64 " of %s does not follow from those before it", entry->seq,
+                         entry->account);
         }
         if (cents != balance->cents || version != balance->version)
             sim_fail(sim, "the balance of %s is not the sum of its entries", balance->account);

@@ -23,7 +23,8 @@ struct sim_store *store_new(struct sim *sim)
     struct sim_store *store = tb_alloc_zero(1, sizeof *store);
     store->sim = sim;
     arena_init(&store->arena, 256 << 20);
-    store->orders_head.next_seq = store->executions_head.next_seq = store->outbox_head.next_seq = store->balances_head.next_seq = 1;
+    store->orders_head.next_seq = store->executions_head.next_seq = store->outbox_head.next_seq =
+        store->balances_head.next_seq = 1;
     for (unsigned i = 0; i < SIM_USERS; i++)
         *SIM_INSERT(store->personas) = user_names[i];
     return store;
@@ -102,7 +103,8 @@ bool store_bug(const struct sim_store *store, enum sim_bug bug)
     return store->sim->options.bug == bug;
 }
 
-bool store_fence(struct sim_store *store, struct sim_call *call, const struct sim_head *head, int64_t epoch, uint64_t next_seq)
+bool store_fence(struct sim_store *store, struct sim_call *call, const struct sim_head *head, int64_t epoch,
+                 uint64_t next_seq)
 {
     if (head->epoch == epoch && head->next_seq == next_seq)
         return true;
@@ -133,7 +135,8 @@ const struct sim_execution *store_final(const struct sim_store *store, uint64_t 
 const Tb__OrderRecord *store_cancel_request(const struct sim_store *store, uint64_t order_seq)
 {
     for (size_t i = 0; i < store->orders.count; i++)
-        if (store->orders.rows[i]->kind == TB__ORDER_RECORD__KIND__KIND_CANCEL_REQUEST && store->orders.rows[i]->target_seq == order_seq)
+        if (store->orders.rows[i]->kind == TB__ORDER_RECORD__KIND__KIND_CANCEL_REQUEST &&
+            store->orders.rows[i]->target_seq == order_seq)
             return store->orders.rows[i];
     return NULL;
 }

@@ -70,8 +70,8 @@ static bool has_entry(const struct sim_store *store, uint64_t order_seq, const c
     return false;
 }
 
-static struct sim_balance insert_leg(struct sim_store *store, uint64_t seq, const char *account, const char *owner, int64_t delta_cents,
-                                     uint32_t reason, uint64_t order_seq)
+static struct sim_balance insert_leg(struct sim_store *store, uint64_t seq, const char *account, const char *owner,
+                                     int64_t delta_cents, uint32_t reason, uint64_t order_seq)
 {
     struct sim_balance *balance = account_of(store, account);
     if (balance == NULL) {
@@ -80,15 +80,20 @@ static struct sim_balance insert_leg(struct sim_store *store, uint64_t seq, cons
     }
     balance->cents += delta_cents;
     balance->version++;
-    *SIM_INSERT(store->ledger) = (struct sim_entry){.seq = seq, .order_seq = order_seq, .version = balance->version,
-                                                    .delta_cents = delta_cents, .resulting_cents = balance->cents, .reason = reason,
-                                                    .account = balance->account, .owner = arena_strdup(&store->arena, owner)};
+    *SIM_INSERT(store->ledger) = (struct sim_entry){.seq = seq,
+                                                    .order_seq = order_seq,
+                                                    .version = balance->version,
+                                                    .delta_cents = delta_cents,
+                                                    .resulting_cents = balance->cents,
+                                                    .reason = reason,
+                                                    .account = balance->account,
+                                                    .owner = arena_strdup(&store->arena, owner)};
     return *balance;
 }
 
 /* Effect: one movement, two legs. Return: the persona's balance after it. */
-static struct sim_balance move(struct sim_store *store, uint64_t seq, const char *user, int64_t delta_cents, uint32_t reason,
-                               uint64_t order_seq)
+static struct sim_balance move(struct sim_store *store, uint64_t seq, const char *user, int64_t delta_cents,
+                               uint32_t reason, uint64_t order_seq)
 {
     insert_leg(store, seq, MARKET, user, -delta_cents, reason, order_seq);
     return insert_leg(store, seq, user, user, delta_cents, reason, order_seq);
@@ -121,7 +126,8 @@ static void read_outbox(struct sim_store *store, struct sim_call *call)
     const struct balance_read_outbox_args *args = call->args;
     struct balance_outbox_rows *result = arena_alloc(&call->arena, sizeof *result);
     struct balance_adjustment *rows = arena_array(&call->arena, args->limit, sizeof *rows);
-    for (size_t i = 0; i < store->outbox.count && result->count < args->limit && !store_bug(store, SIM_BUG_STALE_POLL); i++)
+    for (size_t i = 0; i < store->outbox.count && result->count < args->limit && !store_bug(store, SIM_BUG_STALE_POLL);
+         i++)
         if (store->outbox.rows[i].adjustment.seq > args->after)
             rows[result->count++] = store->outbox.rows[i].adjustment;
     result->rows = rows;
@@ -138,13 +144,15 @@ static void read_retries(struct sim_store *store, struct sim_call *call)
         if (letter->state != STATE_RETRYING)
             continue;
         size_t at = result->count < args->limit ? result->count++ : args->limit;
-        while (at > 0 && rows[at - 1].next_attempt_at_us > letter->next_attempt_at_us) { /* by next attempt, the latest falls out */
+        while (at > 0 && rows[at - 1].next_attempt_at_us >
+                             letter->next_attempt_at_us) { /* by next attempt, the latest falls out */
             if (at < args->limit)
                 rows[at] = rows[at - 1];
             at--;
         }
         if (at < args->limit)
-            rows[at] = (struct balance_retry){.outbox_seq = letter->outbox_seq, .attempts = letter->attempts,
+            rows[at] = (struct balance_retry){.outbox_seq = letter->outbox_seq,
+                                              .attempts = letter->attempts,
                                               .next_attempt_at_us = letter->next_attempt_at_us};
     }
     result->rows = rows;
@@ -158,7 +166,8 @@ static void open_accounts(struct sim_store *store, struct sim_call *call)
     struct balance_opening *rows = arena_array(&call->arena, args->limit, sizeof *rows);
     result->rows = rows;
     result->ops_position = store->balance_ops_cursor;
-    uint64_t last = store->personas.count < result->ops_position + args->limit ? store->personas.count : result->ops_position + args->limit;
+    uint64_t last = store->personas.count < result->ops_position + args->limit ? store->personas.count
+                                                                               : result->ops_position + args->limit;
     call->result = result;
     if (last == result->ops_position)
         return;
@@ -170,7 +179,8 @@ static void open_accounts(struct sim_store *store, struct sim_call *call)
         if (has_entry(store, 0, user, REASON_OPENING))
             continue;
         struct balance_opening *row = &rows[result->count];
-        struct sim_balance balance = move(store, args->next_seq + result->count++, user, args->opening.cents, REASON_OPENING, 0);
+        struct sim_balance balance =
+            move(store, args->next_seq + result->count++, user, args->opening.cents, REASON_OPENING, 0);
         row->resulting = money_cents(balance.cents);
         row->version = balance.version;
         tb_assert(tb_copy_text(row->user_id, sizeof row->user_id, user));
@@ -203,9 +213,10 @@ static void apply(struct sim_store *store, struct sim_call *call)
     struct balance_applied_row *rows = arena_array(&call->arena, args->count, sizeof *rows);
     for (; result->count < args->count; result->count++) {
         const struct balance_adjustment *adjustment = &outbox_row(store, args->first + result->count)->adjustment;
-        struct sim_balance balance = move(store, args->next_seq + result->count, adjustment->user_id, adjustment->delta.cents,
-                                          REASON_ORDER_FILL, adjustment->order_seq);
-        rows[result->count] = (struct balance_applied_row){.resulting = money_cents(balance.cents), .version = balance.version};
+        struct sim_balance balance = move(store, args->next_seq + result->count, adjustment->user_id,
+                                          adjustment->delta.cents, REASON_ORDER_FILL, adjustment->order_seq);
+        rows[result->count] =
+            (struct balance_applied_row){.resulting = money_cents(balance.cents), .version = balance.version};
     }
     store->balance_cursor = args->first + args->count - 1;
     store->balances_head.next_seq += args->count;
@@ -215,7 +226,8 @@ static void apply(struct sim_store *store, struct sim_call *call)
 
 static void insert_event(struct sim_store *store, uint64_t seq, uint32_t type, uint64_t outbox_seq, uint32_t attempts)
 {
-    *SIM_INSERT(store->events) = (struct sim_balance_event){.seq = seq, .type = type, .outbox_seq = outbox_seq, .attempts = attempts};
+    *SIM_INSERT(store->events) =
+        (struct sim_balance_event){.seq = seq, .type = type, .outbox_seq = outbox_seq, .attempts = attempts};
 }
 
 static void fail(struct sim_store *store, struct sim_call *call)
@@ -227,7 +239,8 @@ static void fail(struct sim_store *store, struct sim_call *call)
     struct sim_dead_letter *letter = store_dead_letter(store, args->outbox_seq);
     struct balance_failed *result = arena_alloc(&call->arena, sizeof *result);
     if (row == NULL || (args->attempts == 1 && letter)) {
-        store_fail(call, row ? "23505: duplicate key value violates unique constraint of dead_letters" : "P0002: no such adjustment");
+        store_fail(call, row ? "23505: duplicate key value violates unique constraint of dead_letters"
+                             : "P0002: no such adjustment");
         return;
     }
     if (args->attempts == 1 && store->balance_cursor != args->outbox_seq - 1) {
@@ -246,9 +259,11 @@ static void fail(struct sim_store *store, struct sim_call *call)
     letter->state = args->dead ? STATE_DEAD : STATE_RETRYING;
     letter->attempts = args->attempts;
     letter->next_attempt_at_us = args->next_attempt_at_us;
-    insert_event(store, args->next_seq, TB__BALANCE_RECORD__TYPE__BALANCE_ADJUSTMENT_FAILED, args->outbox_seq, args->attempts);
+    insert_event(store, args->next_seq, TB__BALANCE_RECORD__TYPE__BALANCE_ADJUSTMENT_FAILED, args->outbox_seq,
+                 args->attempts);
     if (args->dead)
-        insert_event(store, args->next_seq + 1, TB__BALANCE_RECORD__TYPE__DEAD_LETTERED, args->outbox_seq, args->attempts);
+        insert_event(store, args->next_seq + 1, TB__BALANCE_RECORD__TYPE__DEAD_LETTERED, args->outbox_seq,
+                     args->attempts);
     store->balances_head.next_seq += args->dead ? 2 : 1;
     result->recorded = true;
     result->order_seq = row->adjustment.order_seq;
@@ -258,20 +273,22 @@ static void fail(struct sim_store *store, struct sim_call *call)
 }
 
 /* Effect: settles or discards an open dead letter; result->outcome is APPLIED. */
-static void resolve_open(struct sim_store *store, const struct balance_resolve_args *args, struct sim_dead_letter *letter,
-                         const struct sim_outbox *row, struct balance_resolved *result)
+static void resolve_open(struct sim_store *store, const struct balance_resolve_args *args,
+                         struct sim_dead_letter *letter, const struct sim_outbox *row, struct balance_resolved *result)
 {
     uint64_t seq = args->next_seq;
-    *result = (struct balance_resolved){.outcome = BALANCE_OUTCOME_APPLIED, .was_dead = letter->state == STATE_DEAD,
-                                        .attempts = letter->attempts, .adjustment = row->adjustment};
+    *result = (struct balance_resolved){.outcome = BALANCE_OUTCOME_APPLIED,
+                                        .was_dead = letter->state == STATE_DEAD,
+                                        .attempts = letter->attempts,
+                                        .adjustment = row->adjustment};
     if (args->how != BALANCE_HOW_RETRY)
         insert_event(store, seq++,
                      args->how == BALANCE_HOW_REDRIVE ? TB__BALANCE_RECORD__TYPE__DEAD_LETTER_REDRIVEN
                                                       : TB__BALANCE_RECORD__TYPE__DEAD_LETTER_DISCARDED,
                      args->outbox_seq, letter->attempts);
     if (args->how != BALANCE_HOW_DISCARD) {
-        struct sim_balance balance = move(store, seq++, row->adjustment.user_id, row->adjustment.delta.cents, REASON_ORDER_FILL,
-                                          row->adjustment.order_seq);
+        struct sim_balance balance = move(store, seq++, row->adjustment.user_id, row->adjustment.delta.cents,
+                                          REASON_ORDER_FILL, row->adjustment.order_seq);
         result->resulting = money_cents(balance.cents);
         result->version = balance.version;
     }
@@ -320,9 +337,11 @@ static void rebuild(struct sim_store *store, struct sim_call *call)
             sum_cents += store->ledger.rows[i].delta_cents;
             entries++;
         }
-    *result = (struct balance_rebuilt){.found = true, .before = money_cents(balance->cents), .after = money_cents(sum_cents)};
+    *result =
+        (struct balance_rebuilt){.found = true, .before = money_cents(balance->cents), .after = money_cents(sum_cents)};
     if (balance->cents != sum_cents || balance->version != entries)
-        sim_fail(store->sim, "rebuild changes the balance of %s from %" PRId64 " to %" PRId64, args->account, balance->cents, sum_cents);
+        sim_fail(store->sim, "rebuild changes the balance of %s from %" PRId64 " to %" PRId64, args->account,
+                 balance->cents, sum_cents);
     balance->cents = sum_cents;
     balance->version = entries;
 }
@@ -366,7 +385,8 @@ void balance_move_cursor(struct sim_store *store, const struct sim_call *call, b
         return;
     const struct balance_apply_args *args = call->args;
     uint64_t last = args->first + args->count - 1;
-    if (forward && (int64_t)args->epoch == store->balances_head.epoch && store->balance_cursor == args->first - 1 && outbox_row(store, last))
+    if (forward && (int64_t)args->epoch == store->balances_head.epoch && store->balance_cursor == args->first - 1 &&
+        outbox_row(store, last))
         store->balance_cursor = last;
     if (!forward && store->balance_cursor == last)
         store->balance_cursor = args->first - 1;

@@ -54,8 +54,10 @@ static void take_epoch(struct sim_store *store, struct sim_call *call)
     struct sim_head *head = &store->orders_head;
     head->epoch++;
     struct sequencer_take_epoch_result *result = arena_alloc(&call->arena, sizeof *result);
-    *result = (struct sequencer_take_epoch_result){
-        .epoch = head->epoch, .next_seq = head->next_seq, .orders_total = head->total, .terminal_total = store->executions_head.total};
+    *result = (struct sequencer_take_epoch_result){.epoch = head->epoch,
+                                                   .next_seq = head->next_seq,
+                                                   .orders_total = head->total,
+                                                   .terminal_total = store->executions_head.total};
     call->result = result;
 }
 
@@ -66,10 +68,14 @@ static void read_recent(struct sim_store *store, struct sim_call *call)
     struct sequencer_recent_row *rows = arena_array(&call->arena, store->orders.count + 1, sizeof *rows);
     for (size_t i = 0; i < store->orders.count; i++) {
         const Tb__OrderRecord *order = store->orders.rows[i];
-        if (order->kind != TB__ORDER_RECORD__KIND__KIND_ORDER || order->seq < args->from_seq || order->created_at_us <= args->since_us)
+        if (order->kind != TB__ORDER_RECORD__KIND__KIND_ORDER || order->seq < args->from_seq ||
+            order->created_at_us <= args->since_us)
             continue;
-        rows[result->count++] = (struct sequencer_recent_row){.seq = order->seq, .user_id = order->user_id, .side = order->side,
-                                                              .quantity = order->quantity, .price_cents = order->price_cents,
+        rows[result->count++] = (struct sequencer_recent_row){.seq = order->seq,
+                                                              .user_id = order->user_id,
+                                                              .side = order->side,
+                                                              .quantity = order->quantity,
+                                                              .price_cents = order->price_cents,
                                                               .created_at_us = order->created_at_us};
     }
     result->rows = rows;
@@ -79,13 +85,14 @@ static void read_recent(struct sim_store *store, struct sim_call *call)
 static const Tb__OrderRecord *find_key(const struct sim_store *store, const char *client, const char *key)
 {
     for (size_t i = 0; i < store->orders.count; i++)
-        if (strcmp(store->orders.rows[i]->client_id, client) == 0 && strcmp(store->orders.rows[i]->idempotency_key, key) == 0)
+        if (strcmp(store->orders.rows[i]->client_id, client) == 0 &&
+            strcmp(store->orders.rows[i]->idempotency_key, key) == 0)
             return store->orders.rows[i];
     return NULL;
 }
 
-static Tb__OrderRecord *new_record(struct sim_store *store, uint64_t seq, int64_t created_at_us, const char *user, const char *client,
-                                   const char *key, const uint8_t *trace_id)
+static Tb__OrderRecord *new_record(struct sim_store *store, uint64_t seq, int64_t created_at_us, const char *user,
+                                   const char *client, const char *key, const uint8_t *trace_id)
 {
     Tb__OrderRecord *record = arena_alloc(&store->arena, sizeof *record);
     tb__order_record__init(record);
@@ -115,23 +122,28 @@ static void append(struct sim_store *store, struct sim_call *call, bool dry)
     uint64_t *entry_seqs = arena_array(&call->arena, args->count, sizeof *entry_seqs);
     uint64_t seq = args->expected_next_seq;
     for (size_t i = 0; i < args->count; i++) {
-        const Tb__OrderRecord *stored = store_bug(store, SIM_BUG_NO_UNIQUE) ? NULL : find_key(store, args->client_ids[i], args->idempotency_keys[i]);
+        const Tb__OrderRecord *stored = store_bug(store, SIM_BUG_NO_UNIQUE)
+                                            ? NULL
+                                            : find_key(store, args->client_ids[i], args->idempotency_keys[i]);
         if (stored) {
-            existing[result->existing_count++] = (struct sequencer_existing_row){.entry = (uint32_t)i, .record = stored};
+            existing[result->existing_count++] =
+                (struct sequencer_existing_row){.entry = (uint32_t)i, .record = stored};
             continue;
         }
         entry_seqs[i] = seq++;
         if (dry)
             continue;
-        Tb__OrderRecord *record = new_record(store, entry_seqs[i], args->created_at_us, args->user_ids[i], args->client_ids[i],
-                                             args->idempotency_keys[i], args->trace_ids ? args->trace_ids[i] : NULL);
+        Tb__OrderRecord *record =
+            new_record(store, entry_seqs[i], args->created_at_us, args->user_ids[i], args->client_ids[i],
+                       args->idempotency_keys[i], args->trace_ids ? args->trace_ids[i] : NULL);
         record->kind = TB__ORDER_RECORD__KIND__KIND_ORDER;
         record->side = (Tb__Side)args->sides[i];
         record->time_in_force = (Tb__TimeInForce)args->times_in_force[i];
         record->quantity = (uint32_t)args->quantities[i];
         record->price_cents = args->prices_cents[i];
         record->key_generated = args->keys_generated[i];
-        record->simulation_seed = arena_strdup(&store->arena, args->simulation_seeds[i] ? args->simulation_seeds[i] : "");
+        record->simulation_seed =
+            arena_strdup(&store->arena, args->simulation_seeds[i] ? args->simulation_seeds[i] : "");
         record->possible_duplicate_of = resolve_duplicate(args->possible_duplicates[i], entry_seqs);
         *SIM_INSERT(store->orders) = record;
     }
@@ -156,13 +168,15 @@ static void cancel_one(struct cancelling *work, uint32_t entry, const Tb__OrderR
 {
     struct sim_store *store = work->store;
     struct sequencer_cancel_row *row = &work->rows[work->count++];
-    *row = (struct sequencer_cancel_row){.entry = entry, .refusal = TB__REFUSAL__REFUSAL_NONE, .target_seq = order->seq};
+    *row =
+        (struct sequencer_cancel_row){.entry = entry, .refusal = TB__REFUSAL__REFUSAL_NONE, .target_seq = order->seq};
     if (store_cancel_request(store, order->seq))
         return;
     char key[32];
     snprintf(key, sizeof key, "cancel:%llu", (unsigned long long)order->seq);
-    Tb__OrderRecord *record = new_record(store, work->next_seq++, work->args->created_at_us, order->user_id, SEQUENCER_CANCEL_CLIENT, key,
-                                         work->args->trace_ids ? work->args->trace_ids[entry] : NULL);
+    Tb__OrderRecord *record =
+        new_record(store, work->next_seq++, work->args->created_at_us, order->user_id, SEQUENCER_CANCEL_CLIENT, key,
+                   work->args->trace_ids ? work->args->trace_ids[entry] : NULL);
     record->kind = TB__ORDER_RECORD__KIND__KIND_CANCEL_REQUEST;
     record->target_seq = order->seq;
     *SIM_INSERT(store->orders) = record;

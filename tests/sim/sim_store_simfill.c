@@ -136,7 +136,8 @@ static void read_due(struct sim_store *store, struct sim_call *call)
     const struct simfill_read_due_args *args = call->args;
     struct simfill_orders_result *result = new_result(store, call);
     const struct sim_parked *row = next_parked(store, INT64_MIN, 0);
-    for (; row && row->due_at_us <= args->due_before_us && result->count < args->limit; row = next_parked(store, row->due_at_us, row->order_seq))
+    for (; row && row->due_at_us <= args->due_before_us && result->count < args->limit;
+         row = next_parked(store, row->due_at_us, row->order_seq))
         add_row(store, result, store_order(store, row->order_seq));
     const struct sim_parked *next = next_parked(store, args->due_before_us, UINT64_MAX);
     result->next_due_us = next ? next->due_at_us : 0;
@@ -148,7 +149,8 @@ static void read_parked(struct sim_store *store, struct sim_call *call)
     struct simfill_orders_result *result = new_result(store, call);
     for (size_t i = 0; i < store->orders.count; i++)
         for (size_t j = 0; j < args->count; j++)
-            if (store->orders.rows[i]->seq == (uint64_t)args->order_seqs[j] && store_is_parked(store, store->orders.rows[i]->seq)) {
+            if (store->orders.rows[i]->seq == (uint64_t)args->order_seqs[j] &&
+                store_is_parked(store, store->orders.rows[i]->seq)) {
                 add_row(store, result, store->orders.rows[i]);
                 break;
             }
@@ -164,7 +166,8 @@ static bool has_duplicate(const struct sim_store *store, const struct simfill_ap
             if (store->executions.rows[j].order_seq == order_seq && store->executions.rows[j].leg == leg)
                 return true;
         for (size_t j = 0; j < i; j++)
-            if (args->execution_order_seqs[j] == args->execution_order_seqs[i] && args->execution_legs[j] == args->execution_legs[i])
+            if (args->execution_order_seqs[j] == args->execution_order_seqs[i] &&
+                args->execution_legs[j] == args->execution_legs[i])
                 return true;
     }
     return false;
@@ -218,7 +221,8 @@ static void unpark(struct sim_store *store, uint64_t order_seq)
 {
     for (size_t i = 0; i < store->parked.count; i++)
         if (store->parked.rows[i].order_seq == order_seq) {
-            memmove(&store->parked.rows[i], &store->parked.rows[i + 1], (store->parked.count - i - 1) * sizeof *store->parked.rows);
+            memmove(&store->parked.rows[i], &store->parked.rows[i + 1],
+                    (store->parked.count - i - 1) * sizeof *store->parked.rows);
             store->parked.count--;
             return;
         }
@@ -228,13 +232,14 @@ static void move_parks(struct sim_store *store, const struct simfill_append_args
 {
     for (size_t i = 0; i < args->park_count && !store_bug(store, SIM_BUG_LOSE_PARKED); i++)
         if (!store_is_parked(store, (uint64_t)args->park_order_seqs[i]))
-            *SIM_INSERT(store->parked) =
-                (struct sim_parked){.order_seq = (uint64_t)args->park_order_seqs[i], .due_at_us = args->park_due_at_us[i]};
+            *SIM_INSERT(store->parked) = (struct sim_parked){.order_seq = (uint64_t)args->park_order_seqs[i],
+                                                             .due_at_us = args->park_due_at_us[i]};
     for (size_t i = 0; i < args->unpark_count; i++)
         unpark(store, (uint64_t)args->unpark_order_seqs[i]);
 }
 
-/* An order at or below the cursor is final or parked: what recovery rests on, so it is looked at in each transaction that moves it. */
+/* An order at or below the cursor is final or parked: what recovery rests on, so it is looked at in each transaction
+ * that moves it. */
 static void check_passed(struct sim_store *store, uint64_t from, uint64_t to)
 {
     for (size_t i = 0; i < store->orders.count; i++) {
@@ -242,7 +247,8 @@ static void check_passed(struct sim_store *store, uint64_t from, uint64_t to)
         if (order->seq <= from || order->seq > to || order->kind != TB__ORDER_RECORD__KIND__KIND_ORDER)
             continue;
         if (store_final(store, order->seq) == NULL && !store_is_parked(store, order->seq))
-            sim_fail(store->sim, "simfill's cursor passes order %" PRIu64 ", which is neither final nor parked", order->seq);
+            sim_fail(store->sim, "simfill's cursor passes order %" PRIu64 ", which is neither final nor parked",
+                     order->seq);
     }
     for (size_t i = 0; i < store->parked.count; i++)
         if (store_final(store, store->parked.rows[i].order_seq))

@@ -1,0 +1,235 @@
+/* The real tb-reconciler on a real PostgreSQL: alarms rise and fall, with their events; what is new is audited; demands
+ * are served. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actor_rig.h"
+#include "audit_history.h"
+#include "base.h"
+#include "check_main.h"
+#include "persona.pb-c.h"
+#include "reconciler.pb-c.h"
+#include "testdb.h"
+
+enum { READY_MS = 20000, ANSWER_MS = 30000, ALARM_MS = 20000 };
+
+static const char *url;
+static struct rig *rig;
+static struct rig_actor *reconciler;
+static struct rig_link *gateway, *feed;
+static const char *const settings[] = {"TB_RECONCILER_PROBE_MS=50", "TB_BACKLOG_ALARM=100", NULL};
+
+static void start(void)
+{
+    url = testdb_fresh();
+    audit_history_write(url);
+    rig = rig_new(url);
+    gateway = rig_open(rig, "gateway/1", "reconciler-command", BUS_DEALER, false);
+    feed = rig_open(rig, "gateway/1", "ops-feed-reconciler", BUS_SUB, false);
+    reconciler = rig_start(rig, "reconciler", "1", settings);
+    ck_assert(rig_wait_state(reconciler, "READY", READY_MS));
+}
+
+static const Tb__InvariantsChecked *check_invariants(uint64_t request_id)
+{
+    Tb__CheckInvariants message = TB__CHECK_INVARIANTS__INIT;
+    message.request_id = request_id;
+    ck_assert(rig_send(gateway, NULL, TB__MESSAGE_TYPE__CHECK_INVARIANTS, &message.base, 0, 0, ANSWER_MS));
+    const struct rig_message *answer = rig_receive(gateway, TB__MESSAGE_TYPE__INVARIANTS_CHECKED, ANSWER_MS);
+    ck_assert_ptr_nonnull(answer);
+    const Tb__InvariantsChecked *checked = (const Tb__InvariantsChecked *)answer->payload;
+    ck_assert_uint_eq(checked->request_id, request_id);
+    return checked;
+}
+
+static const Tb__ReplayVerified *verify_replay(uint64_t from_seq, uint64_t to_seq)
+{
+    Tb__VerifyReplay message = TB__VERIFY_REPLAY__INIT;
+    message.request_id = 77;
+    message.from_seq = from_seq;
+    message.to_seq = to_seq;
+    ck_assert(rig_send(gateway, NULL, TB__MESSAGE_TYPE__VERIFY_REPLAY, &message.base, 0, 0, ANSWER_MS));
+    const struct rig_message *answer = rig_receive(gateway, TB__MESSAGE_TYPE__REPLAY_VERIFIED, ANSWER_MS);
+    ck_assert_ptr_nonnull(answer);
+    return (const Tb__ReplayVerified *)answer->payload;
+}
+
+static bool wait_alarm(const char *id, bool active)
+{
+    return testdb_wait(url, 1, ALARM_MS, "SELECT count(*) FROM alarms WHERE id = '%s' AND active = %s", id,
+                       active ? "true" : "false");
+}
+
+START_TEST(every_invariant_is_checked_on_demand)
+{
+    start();
+    const Tb__InvariantsChecked *checked = check_invariants(5);
+    ck_assert_int_eq((int)checked->refusal, TB__REFUSAL__REFUSAL_NONE);
+    ck_assert_uint_eq(checked->n_checks, 10);
+    for (size_t i = 0; i < checked->n_checks; i++) {
+        char id[24];
+        snprintf(id, sizeof id, "I%zu", i + 1);
+        ck_assert_str_eq(checked->checks[i]->id, id);
+        ck_assert_msg(checked->checks[i]->ok, "%s: %s", id, checked->checks[i]->sample_json);
+    }
+    ck_assert_int_gt(checked->checked_at_us, 1600000000000000);
+    rig_free(&rig);
+}
+END_TEST
+
+START_TEST(a_broken_invariant_is_named_noted_and_raises_the_alarm)
+{
+    start();
+    testdb_run(url, "UPDATE executions SET quantity = 11 WHERE order_seq = 1 AND leg = 0");
+    const Tb__InvariantsChecked *checked = check_invariants(6);
+    for (size_t i = 0; i < checked->n_checks; i++)
+        ck_assert_int_eq(checked->checks[i]->ok, i != 2);
+    ck_assert_uint_eq(checked->checks[2]->count, 1);
+    ck_assert_ptr_nonnull(strstr(checked->checks[2]->sample_json, "\"orderSeq\": 1"));
+    ck_assert(testdb_wait(url, 1, ALARM_MS, "SELECT count(*) FROM findings WHERE invariant = 'I3' AND count = 1"));
+    ck_assert(wait_alarm("balance-mismatch", true));
+    testdb_run(url, "UPDATE executions SET quantity = 10 WHERE order_seq = 1 AND leg = 0");
+    ck_assert(check_invariants(7)->checks[2]->ok);
+    ck_assert(wait_alarm("balance-mismatch", false));
+    rig_free(&rig);
+}
+END_TEST
+
+START_TEST(a_replay_covers_the_range_asked_for)
+{
+    start();
+    const Tb__ReplayVerified *all = verify_replay(0, 0);
+    ck_assert_uint_eq(all->request_id, 77);
+    ck_assert(all->ok);
+    ck_assert_uint_eq(all->orders, 8); /* seq 7 is a cancel request */
+    ck_assert_str_eq(all->live_hash, all->replay_hash);
+    ck_assert_uint_eq(strlen(all->live_hash), 16);
+    ck_assert_uint_eq(verify_replay(2, 4)->orders, 3);
+    testdb_run(url, "UPDATE executions SET quantity = quantity + d, notional_cents = notional_cents + d * price_cents "
+                    "FROM (VALUES (1, 1), (2, -1)) v (l, d) WHERE order_seq = 2 AND leg = l");
+    const Tb__ReplayVerified *broken = verify_replay(0, 0);
+    ck_assert(!broken->ok);
+    ck_assert_uint_eq(broken->first_divergence, 2);
+    ck_assert_str_ne(broken->live_hash, broken->replay_hash);
+    ck_assert(verify_replay(3, 0)->ok);
+    rig_free(&rig);
+}
+END_TEST
+
+START_TEST(a_dead_letter_raises_an_alarm_until_it_is_gone)
+{
+    start();
+    ck_assert(wait_alarm("dlq-depth", true)); /* the history has one */
+    ck_assert_int_eq(
+        testdb_integer(url, "SELECT count(*) FROM ops_events WHERE type = 11 AND payload->>'id' = 'dlq-depth'"), 1);
+    testdb_run(url, "SELECT balance_resolve('nl-1', 1, h.next_seq, 3, 2::smallint, 'test', now()) FROM stream_heads h "
+                    "WHERE h.stream = 'balances'");
+    ck_assert(wait_alarm("dlq-depth", false));
+    const struct rig_message *event = rig_receive(feed, TB__MESSAGE_TYPE__OPS_APPENDED, ALARM_MS);
+    while (event && ((const Tb__OpsAppended *)event->payload)->records[0]->type != TB__OPS_RECORD__TYPE__ALARM_CLEARED)
+        event = rig_receive(feed, TB__MESSAGE_TYPE__OPS_APPENDED, ALARM_MS);
+    ck_assert_ptr_nonnull(event);
+    const Tb__OpsRecord *record = ((const Tb__OpsAppended *)event->payload)->records[0];
+    ck_assert_uint_eq(event->first_seq, record->seq);
+    ck_assert_ptr_nonnull(strstr(record->payload_json, "\"id\": \"dlq-depth\""));
+    ck_assert_int_eq(
+        testdb_integer(url, "SELECT count(*) FROM ops_events WHERE seq = %d AND type = 12", (int)record->seq), 1);
+    rig_free(&rig);
+}
+END_TEST
+
+START_TEST(a_balance_that_does_not_fit_is_found_without_being_asked)
+{
+    start();
+    testdb_run(url, "UPDATE balances SET balance_cents = balance_cents + 1 WHERE account = 'clusius'");
+    ck_assert(wait_alarm("balance-mismatch", true));
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM findings WHERE invariant = 'I2'"), 1);
+    testdb_run(url, "UPDATE balances SET balance_cents = balance_cents - 1 WHERE account = 'clusius'");
+    ck_assert(wait_alarm("balance-mismatch", false));
+    rig_free(&rig);
+}
+END_TEST
+
+START_TEST(stuck_work_raises_alarms)
+{
+    start();
+    testdb_run(url, "UPDATE outbox SET created_at = now() - interval '1 minute' WHERE order_seq = 8; "
+                    "UPDATE stream_heads SET total = total + 1000 WHERE stream = 'orders'");
+    ck_assert(wait_alarm("outbox-stuck", true));
+    ck_assert(wait_alarm("queue-backlog", true));
+    rig_free(&rig);
+}
+END_TEST
+
+static const struct {
+    const char *invariant, *sql;
+} news[] = {
+    /* An entry that does not follow from the one before; legs that do not cancel; a fill of an order that was not
+       accepted. */
+    {"I2", "INSERT INTO ledger SELECT region, 6, 0, 5, 17, NULL, version + 1, now(), NULL, 4, NULL, account, account, "
+           "NULL FROM balances "
+           "WHERE account = 'clusius'; INSERT INTO ledger SELECT region, 6, 0, -5, balance_cents - 5, NULL, version + "
+           "1, now(), NULL, 4, NULL, "
+           "account, 'clusius', NULL FROM balances WHERE account = '@market'"},
+    {"I10", "INSERT INTO ledger SELECT region, 6, 0, 5, balance_cents + 5, NULL, version + 1, now(), NULL, 4, NULL, "
+            "account, account, NULL "
+            "FROM balances WHERE account = 'clusius'"},
+    {"I1", "INSERT INTO ledger SELECT region, 6, 3, 5, balance_cents + 5, NULL, version + 1, now(), NULL, 2, NULL, "
+           "account, account, NULL "
+           "FROM balances WHERE account = 'clusius'; INSERT INTO ledger SELECT region, 6, 3, -5, balance_cents - 5, "
+           "NULL, version + 1, now(), "
+           "NULL, 2, NULL, account, 'clusius', NULL FROM balances WHERE account = '@market'"},
+    {"I3",
+     "INSERT INTO executions SELECT region, 13, 9, 2, 2, 0, 2, 10000, 20000, now(), 'clusius', 'a' FROM stream_heads "
+     "WHERE stream = 'orders'"},
+    {"I5", "INSERT INTO executions SELECT region, 13, 999, 3, 2, 0, 0, 0, 0, now(), 'clusius', 'a' FROM stream_heads "
+           "WHERE stream = 'orders'"},
+};
+
+START_TEST(what_is_new_is_audited_without_being_asked)
+{
+    start();
+    /* The history itself is sound, and passed. */
+    ck_assert(
+        testdb_wait(url, 3, ALARM_MS,
+                    "SELECT count(*) FROM cursors c JOIN stream_heads h USING (region, stream) WHERE c.consumer = "
+                    "'reconciler' AND c.position >= CASE stream WHEN 'outbox' THEN 3 ELSE h.next_seq - 1 END"));
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM findings"), 0);
+    testdb_run(
+        url,
+        "DELETE FROM balance_events WHERE seq >= 6; UPDATE stream_heads SET next_seq = 7 WHERE stream = 'balances'; "
+        "UPDATE cursors SET position = 5 WHERE consumer = 'reconciler' AND stream = 'balances'; %s; "
+        "UPDATE stream_heads SET next_seq = (SELECT max(seq) + 1 FROM executions) WHERE stream = 'executions'",
+        news[_i].sql);
+    ck_assert_msg(
+        testdb_wait(url, 1, ALARM_MS, "SELECT count(*) FROM findings WHERE invariant = '%s'", news[_i].invariant),
+        "%s is not found", news[_i].invariant);
+    rig_free(&rig);
+}
+END_TEST
+
+START_TEST(a_standby_takes_over_and_does_not_raise_twice)
+{
+    start();
+    ck_assert(wait_alarm("dlq-depth", true));
+    struct rig_actor *standby = rig_start(rig, "reconciler", "2", settings);
+    ck_assert(rig_wait_state(standby, "STANDBY", READY_MS));
+    rig_kill(reconciler, SIGKILL);
+    ck_assert(rig_wait_state(standby, "READY", READY_MS));
+    ck_assert_uint_eq(check_invariants(9)->n_checks, 10);
+    ck_assert_int_eq(
+        testdb_integer(url, "SELECT count(*) FROM ops_events WHERE type = 11 AND payload->>'id' = 'dlq-depth'"), 1);
+    rig_free(&rig);
+}
+END_TEST
+
+CHECK_MAIN("reconciler", tcase_set_timeout(cases, 120); tcase_add_test(cases, every_invariant_is_checked_on_demand);
+           tcase_add_test(cases, a_broken_invariant_is_named_noted_and_raises_the_alarm);
+           tcase_add_test(cases, a_replay_covers_the_range_asked_for);
+           tcase_add_test(cases, a_dead_letter_raises_an_alarm_until_it_is_gone);
+           tcase_add_test(cases, a_balance_that_does_not_fit_is_found_without_being_asked);
+           tcase_add_test(cases, stuck_work_raises_alarms);
+           tcase_add_loop_test(cases, what_is_new_is_audited_without_being_asked, 0, (int)TB_ARRAY_SIZE(news));
+           tcase_add_test(cases, a_standby_takes_over_and_does_not_raise_twice);)
