@@ -29,7 +29,9 @@ struct cancel_answer {
 struct cancels;
 struct cancels *cancels_new(void);
 void cancels_free(struct cancels **cancels);
+/* Return: how many are under way. */
 size_t cancels_count(const struct cancels *cancels);
+/* Return: whether something waits to be sent. */
 bool cancels_have_unsent(const struct cancels *cancels);
 
 /* Effect: takes in the cancel of one order (order_seq), or of all open ones of user_id (order_seq 0). Return: false

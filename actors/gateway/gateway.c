@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 
 #include "base.h"
 #include "clock.h"
@@ -21,7 +22,7 @@
 #include "store.h"
 #include "waits.h"
 
-enum { CONNECTIONS_MAX = 8192, SCRATCH_BYTES = 4 << 20 };
+enum { CONNECTIONS_MAX = 8192, OTHER_DESCRIPTORS = 256, SCRATCH_BYTES = 4 << 20 };
 #define SECOND_US 1000000LL
 
 /* The driver's state: what parts borrow, and what only this file knows. */
@@ -192,7 +193,7 @@ static void on_request(void *arg, struct http_request *request)
         problem_respond(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "The body must have Content-Type: application/json.");
     } else {
         for (size_t i = 0; i < match->param_count; i++)
-            request->params[i] = match->params[i];
+            request->params[i] = http_keep(request, match->params[i]);
         route->handle(gateway, request);
     }
 }
@@ -336,6 +337,23 @@ static void detach(void *state)
     free(actor->statements);
 }
 
+/* Effect: asks the system for as many descriptors as we may have. Return: how many connections that leaves room for. */
+static size_t connections_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return CONNECTIONS_MAX / 16;
+    rlim_t wanted = CONNECTIONS_MAX + OTHER_DESCRIPTORS;
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+            return CONNECTIONS_MAX / 16;
+    }
+    if (limit.rlim_cur >= wanted)
+        return CONNECTIONS_MAX;
+    return limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? (size_t)limit.rlim_cur - OTHER_DESCRIPTORS : OTHER_DESCRIPTORS;
+}
+
 static int attach(void *state, struct actor *owner, struct err *err)
 {
     static const struct http_handler handler = {on_request, body_limit, on_turn, on_response};
@@ -345,7 +363,7 @@ static int attach(void *state, struct actor *owner, struct err *err)
     struct http_options options = {.address = config_text(gateway->config, "listen"),
                                    .port = (int)config_integer(gateway->config, "port"),
                                    .region = gateway->region,
-                                   .connections_max = CONNECTIONS_MAX,
+                                   .connections_max = connections_max(),
                                    .head_timeout_us = 10 * SECOND_US,
                                    .body_timeout_us = 30 * SECOND_US,
                                    .idle_timeout_us = 75 * SECOND_US};
@@ -369,8 +387,7 @@ static int attach(void *state, struct actor *owner, struct err *err)
 static bool busy(const void *state)
 {
     const struct gateway_actor *actor = state;
-    return flights_count(actor->core.flights) > 0 || cancels_count(actor->core.cancels) > 0 ||
-           commands_count(actor->gateway.commands) > 0;
+    return http_server_unanswered(actor->gateway.http) > 0;
 }
 
 #define ACCEPTS(name, ...) static const struct link_message name[] = {__VA_ARGS__, {0, NULL}}
@@ -423,7 +440,7 @@ static const struct config_key config_keys[] = {
     {"admin_token", CONFIG_SECRET, "", 0, 0, "bearer token that operating requests must carry; empty asks for none"},
     {"ui_dir", CONFIG_TEXT, "", 0, 0,
      "directory of the built web page, served at /; empty serves a note about the API"},
-    {"rate_limit", CONFIG_INTEGER, "500", 0, 1000000,
+    {"rate_limit", CONFIG_INTEGER, "1000", 0, 1000000,
      "requests per second and client address, bursts of twice as many; 0 is no limit"},
     {"rate_limit_loopback", CONFIG_BOOLEAN, "false", 0, 0, "whether clients on this machine are limited too"},
     {NULL, 0, NULL, 0, 0, NULL},

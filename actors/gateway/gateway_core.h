@@ -30,6 +30,7 @@ struct gateway_answer {
 
 void gateway_core_init(struct gateway_core *core, const char *region);
 void gateway_core_release(struct gateway_core *core);
+/* Effect: one step of the machine (common/core.h). */
 void gateway_core_step(struct gateway_core *core, const struct input *in, struct effects *fx);
 /* Return: whether a turn has something to send. */
 bool gateway_core_has_unsent(const struct gateway_core *core);

@@ -54,8 +54,10 @@ static void on_accept(void *arg, int fd, int events)
         struct sockaddr_storage peer;
         socklen_t size = sizeof peer;
         int client = accept4(fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (client < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+            loop_io_change(server->listen_io, 0); /* until the next sweep: asking at once again would spin */
         if (client < 0)
-            return; /* none left, or out of descriptors: the loop asks again */
+            return;
         if (server->connection_count >= server->options.connections_max) {
             (void)close(client);
             continue;
@@ -130,6 +132,8 @@ static void on_sweep(void *arg)
 {
     struct http_server *server = arg;
     int64_t now = clock_monotonic_us();
+    if (server->listen_io != NULL)
+        loop_io_change(server->listen_io, LOOP_READ);
     for (struct http_connection *c = server->connections; c != NULL; c = c->next) {
         bool waits_for_us = c->queue_count > 0 || (c->out_sent < c->out.length && !c->lingering);
         if (c->write_deadline_us != 0 && now > c->write_deadline_us) {
@@ -246,6 +250,14 @@ void http_server_free(struct http_server **server)
 int http_server_port(const struct http_server *server)
 {
     return server->port;
+}
+
+size_t http_server_unanswered(const struct http_server *server)
+{
+    size_t count = 0;
+    for (const struct http_exchange *exchange = server->all; exchange != NULL; exchange = exchange->all_next)
+        count += exchange->queued;
+    return count;
 }
 
 size_t http_server_connections(const struct http_server *server)

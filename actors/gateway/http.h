@@ -50,6 +50,10 @@ const char *http_header(const struct http_request *request, const char *name);
 /* Return: how many headers of that name there are. */
 size_t http_header_count(const struct http_request *request, const char *name);
 
+/* Effect: copies text; the copy lives as long as the request. Together at most 1024 bytes (asserted): for path
+ * parameters. */
+const char *http_keep(struct http_request *request, const char *text);
+
 /* Effect: adds a header to the coming answer. value must not hold control characters (asserted). */
 void http_add_header(struct http_request *request, const char *name, const char *value);
 
@@ -96,5 +100,7 @@ void http_server_free(struct http_server **server);
 void http_server_drain(struct http_server *server);
 int http_server_port(const struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
+/* Return: requests that handlers still hold. */
+size_t http_server_unanswered(const struct http_server *server);
 
 #endif

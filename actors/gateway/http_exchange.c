@@ -44,6 +44,7 @@ void http_exchange_free(struct http_exchange *exchange)
         server->all = exchange->all_next;
     text_clear(&exchange->headers);
     text_release(&exchange->answer);
+    exchange->kept_used = 0;
     if (server->free_count < EXCHANGES_KEPT_MAX) {
         http_parse_reset(&exchange->parse);
         exchange->next = server->free;
@@ -243,6 +244,17 @@ void http_add_header(struct http_request *request, const char *name, const char 
     for (const char *c = value; *c != '\0'; c++)
         tb_assert((unsigned char)*c >= 0x20 && *c != 0x7f);
     add_line(&exchange->headers, name, value);
+}
+
+const char *http_keep(struct http_request *request, const char *text)
+{
+    struct http_exchange *exchange = (struct http_exchange *)request;
+    size_t size = strlen(text) + 1;
+    tb_assert(size <= KEPT_MAX - exchange->kept_used);
+    char *copy = exchange->kept + exchange->kept_used;
+    memcpy(copy, text, size);
+    exchange->kept_used += size;
+    return copy;
 }
 
 void http_respond(struct http_request *request, int status, const char *content_type, const char *body, size_t length)

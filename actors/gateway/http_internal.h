@@ -13,6 +13,7 @@ enum {
     READ_SIZE = 64 * 1024,
     EXCHANGES_KEPT_MAX = 512,
     ADDRESS_TEXT_MAX = 48,
+    KEPT_MAX = 4 * 256, /* four path parameters */
 };
 #define LINGER_TIMEOUT_US (2 * 1000000LL)
 #define WRITE_TIMEOUT_US  (30 * 1000000LL)
@@ -25,7 +26,9 @@ struct http_exchange {
     struct http_connection *connection; /* NULL: the client is gone */
     struct http_parse parse;
     struct text headers; /* added by the handler, rendered */
-    struct text answer;  /* rendered while earlier requests of the connection wait */
+    char kept[KEPT_MAX]; /* http_keep's */
+    size_t kept_used;
+    struct text answer; /* rendered while earlier requests of the connection wait */
     uint8_t trace_flags;
     bool queued, answered;
     struct http_exchange *next; /* in the connection's queue, or in the free list */

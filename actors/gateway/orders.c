@@ -247,23 +247,39 @@ struct cancellation {
     struct gateway *gateway;
     struct http_request *request;
     uint64_t order_seq; /* 0 = all of a user */
+    char user_id[VIEW_USER_ID_MAX];
+    int64_t cancelled; /* so far */
+    bool more;         /* the sequencer takes so many at a time: ask again */
 };
+
+/* The most orders that one cancel-all of the sequencer concerns; exactly so many may mean that there are more. */
+enum { CANCEL_ALL_BATCH = 10000 };
+
+static void send_cancel(struct cancellation *cancellation)
+{
+    struct gateway *gateway = cancellation->gateway;
+    struct http_request *request = cancellation->request;
+    if (!gateway->core->view.ready)
+        problem_respond(request, PROBLEM_STORE_UNAVAILABLE, NULL);
+    else if (!cancels_add(gateway->core->cancels, cancellation->order_seq, cancellation->user_id, request->trace_id,
+                          cancellation, gateway_now_us(gateway)))
+        problem_respond(request, PROBLEM_BACKPRESSURE, NULL);
+}
 
 static void start_cancel(struct gateway *gateway, struct http_request *request, uint64_t order_seq, const char *user_id)
 {
     struct cancellation *cancellation = tb_alloc_zero(1, sizeof *cancellation);
     *cancellation = (struct cancellation){.gateway = gateway, .request = request, .order_seq = order_seq};
+    (void)tb_copy_text(cancellation->user_id, sizeof cancellation->user_id, user_id);
     request->context = cancellation;
-    if (!cancels_add(gateway->core->cancels, order_seq, user_id, request->trace_id, cancellation,
-                     gateway_now_us(gateway)))
-        problem_respond(request, PROBLEM_BACKPRESSURE, NULL);
+    send_cancel(cancellation);
 }
 
 static void orders_cancel(struct gateway *gateway, struct http_request *request)
 {
     uint64_t seq = 0;
     if (gateway_parse_id(gateway, request, request->params[0], "order", &seq))
-        start_cancel(gateway, request, seq, NULL);
+        start_cancel(gateway, request, seq, "");
 }
 
 static void orders_cancel_all(struct gateway *gateway, struct http_request *request)
@@ -292,6 +308,24 @@ static void orders_cancel_all(struct gateway *gateway, struct http_request *requ
         start_cancel(gateway, request, 0, user);
 }
 
+/* The store says how many of a batch a cancel ended. */
+static void on_cancelled_count(void *arg, const struct read_result *result)
+{
+    struct cancellation *cancellation = arg;
+    if (result->status != 200 || result->body == NULL) {
+        read_result_respond(result, cancellation->request, "application/json");
+        return;
+    }
+    cancellation->cancelled += strtoll(result->body, NULL, 10);
+    if (cancellation->more) {
+        send_cancel(cancellation);
+        return;
+    }
+    char body[64];
+    int length = snprintf(body, sizeof body, "{\"cancelled\":%lld}", (long long)cancellation->cancelled);
+    http_respond_json(cancellation->request, 200, body, (size_t)length);
+}
+
 static void read_cancelled(struct cancellation *cancellation, const int64_t *seqs, size_t count)
 {
     struct gateway *gateway = cancellation->gateway;
@@ -303,8 +337,10 @@ static void read_cancelled(struct cancellation *cancellation, const int64_t *seq
         db_add_int8(&params, (int64_t)cancellation->order_seq);
         read_pool_respond(gateway->reads, own_statement(ORDER_READ_CANCELLED), &params, cancellation->request);
     } else {
+        cancellation->more = count >= CANCEL_ALL_BATCH;
         db_add_int8_array(&params, seqs, count);
-        read_pool_respond(gateway->reads, own_statement(ORDER_READ_CANCELLED_COUNT), &params, cancellation->request);
+        read_pool_call(gateway->reads, own_statement(ORDER_READ_CANCELLED_COUNT), &params, on_cancelled_count,
+                       cancellation);
     }
 }
 

@@ -9,7 +9,7 @@
 enum order_read {
     ORDER_READ_CANCELLED, /* (region, seq): 200 with the order when a cancel ended it, 409 when not, 503 while it is
                              open */
-    ORDER_READ_CANCELLED_COUNT, /* (region, seqs): 200 {"cancelled":n}: those of them that a cancel ended */
+    ORDER_READ_CANCELLED_COUNT, /* (region, seqs): 200 with the number of them that a cancel ended */
     ORDER_READS,
 };
 extern const struct db_statement order_read_statements[ORDER_READS];

@@ -55,7 +55,9 @@ struct field_errors {
 void field_error(struct field_errors *errors, const char *field, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Return: the code's HTTP status. */
 int problem_status(enum problem_code code);
+/* Return: "NOT_FOUND". */
 const char *problem_code_text(enum problem_code code);
 /* Return: the code of that text ("NOT_FOUND"), 0 when there is none: for what the store says. */
 enum problem_code problem_code_of(const char *text);
