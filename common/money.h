@@ -22,6 +22,7 @@ static inline struct money money_cents(int64_t cents)
     return (struct money){cents};
 }
 
+/* Effect: computes into out. Return: false, out untouched, when the result does not fit into 64 bits of cents. */
 TB_NODISCARD bool money_add(struct money a, struct money b, struct money *out);
 TB_NODISCARD bool money_sub(struct money a, struct money b, struct money *out);
 TB_NODISCARD bool money_times(struct money price, int64_t quantity, struct money *out);

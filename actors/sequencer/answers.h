@@ -19,6 +19,7 @@ struct answers {
     size_t cancel_count, cancel_capacity;
 };
 
+/* Return: an empty collection whose memory comes from fx (borrowed), so for this step alone. */
 struct answers answers_start(struct effects *fx);
 
 /* Effect: keeps a result (borrowed, in the step's arena) for peer (copied). */

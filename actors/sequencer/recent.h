@@ -23,6 +23,7 @@ struct recent {
     struct recent_order *orders; /* RECENT_ORDERS_MAX */
 };
 
+/* Effect of recent_clear: forgets all orders, keeps the memory. */
 void recent_init(struct recent *recent);
 void recent_release(struct recent *recent);
 void recent_clear(struct recent *recent);
