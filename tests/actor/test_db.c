@@ -99,10 +99,22 @@ static struct db *open_db(const struct db_options *options)
     return made;
 }
 
-static void setup(void)
+/* For the tests that change a database's set-up. */
+static void take_own_database(void)
 {
     url = testdb_fresh_empty();
     testdb_run(url, "%s", schema);
+}
+
+static void setup(void)
+{
+    static const char *shared;
+    if (shared == NULL) {
+        take_own_database();
+        shared = url;
+    }
+    url = shared;
+    testdb_run(url, "TRUNCATE numbers");
     loop = loop_new();
     tick = loop_timer_new(loop, on_tick, NULL);
     arena_init(&arena, 1 << 28);
@@ -541,6 +553,7 @@ END_TEST
 
 START_TEST(a_missing_function_keeps_it_down_until_it_is_there)
 {
+    take_own_database();
     testdb_run(url, "DROP FUNCTION test_raise");
     struct db_options options = plain_options();
     db = open_db(&options);
@@ -553,6 +566,7 @@ END_TEST
 
 START_TEST(synchronous_commit_off_is_refused)
 {
+    take_own_database();
     testdb_run(
         url,
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I SET synchronous_commit = off', current_database()); END $$");
