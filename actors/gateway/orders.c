@@ -40,9 +40,7 @@ const struct db_statement order_read_statements[ORDER_READS] = {
                               "ELSE 'ORDER_TERMINAL' END FROM " FINAL_JOIN
                               "WHERE o.region = $1 AND o.seq = $2 AND o.kind = 1"},
     [ORDER_READ_CANCELLED_COUNT] = {"orders_cancelled",
-                                    "SELECT 200, '{\"cancelled\":' || count(*) FILTER (WHERE " ENDED_BY_CANCEL
-                                    ") || '}' "
-                                    "FROM " FINAL_JOIN
+                                    "SELECT 200, (count(*) FILTER (WHERE " ENDED_BY_CANCEL "))::text FROM " FINAL_JOIN
                                     "WHERE o.region = $1 AND o.seq = ANY ($2::bigint[]) AND o.kind = 1"},
 };
 
