@@ -340,6 +340,9 @@ START_TEST(each_pair_goes_to_the_store_once_and_each_asker_gets_an_answer)
     const Tb__OrdersAppended *feed =
         (const Tb__OrdersAppended *)recorder_find(&rec, EFFECT_SEND, SEQUENCER_FEED, 0)->message;
     ck_assert_uint_eq(feed->n_records, 2); /* no event for a replay */
+    submit("g", 100, 1);
+    recorder_kind(&rec, INPUT_FLUSH);
+    ck_assert_uint_eq(append_under_way()->expected_next_seq, 3); /* and no seq */
     close_core();
 }
 END_TEST
@@ -389,6 +392,8 @@ START_TEST(orders_and_cancels_take_turns_on_one_sequence)
     ck_assert_uint_eq(recorder_count(&rec, EFFECT_CALL, SEQUENCER_APPEND), 0);
     ck_assert_uint_eq(args->expected_next_seq, 2);
     ck_assert_int_eq(args->order_seqs[0], 1);
+    recorder_kind(&rec, INPUT_FLUSH);
+    ck_assert_uint_eq(recorder_count(&rec, EFFECT_CALL, SEQUENCER_APPEND), 0); /* one write at a time, of either kind */
     Tb__OrderRecord request = TB__ORDER_RECORD__INIT;
     request.seq = 2;
     request.kind = TB__ORDER_RECORD__KIND__KIND_CANCEL_REQUEST;
@@ -403,6 +408,57 @@ START_TEST(orders_and_cancels_take_turns_on_one_sequence)
     ck_assert_uint_eq(staged->first_seq, 2);
     ck_assert_uint_eq(((const Tb__OrdersAppended *)staged->message)->orders_total, 1); /* a request is no order */
     ck_assert_uint_eq(append_under_way()->expected_next_seq, 3);
+    close_core();
+}
+END_TEST
+
+static size_t cancels_answered(Tb__Refusal refusal)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < rec.fx.count; i++) {
+        const struct effect *effect = &rec.fx.items[i];
+        if (effect->kind != EFFECT_SEND || effect->type != TB__MESSAGE_TYPE__CANCEL_RESULTS)
+            continue;
+        const Tb__CancelResults *results = (const Tb__CancelResults *)effect->message;
+        for (size_t j = 0; j < results->n_results; j++)
+            count += results->results[j]->refusal == refusal;
+    }
+    return count;
+}
+
+START_TEST(cancel_requests_are_refused_once_when_the_store_fails_or_goes)
+{
+    open_core(0, 0);
+    cancel(1, 5);
+    ck_assert_uint_eq(cancels_answered(TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE), 1);
+    recover(10);
+    cancel(2, 0); /* neither an order nor a user */
+    ck_assert_uint_eq(cancels_answered(TB__REFUSAL__REFUSAL_INVALID), 1);
+    cancel(3, 5);
+    recorder_kind(&rec, INPUT_FLUSH);
+    recorder_store(&rec, SEQUENCER_CANCEL, STORE_FAILED, NULL, "57014: timeout");
+    ck_assert_uint_eq(cancels_answered(TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE), 1);
+    cancel(4, 5);
+    recorder_kind(&rec, INPUT_FLUSH);
+    cancel(5, 6);
+    recorder_store(&rec, SEQUENCER_CANCEL, STORE_UNKNOWN, NULL, "gone");
+    ck_assert_uint_eq(cancels_answered(TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE), 2);
+    recorder_kind(&rec, INPUT_STORE_LOST);
+    ck_assert_uint_eq(cancels_answered(TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE), 0);
+    close_core();
+}
+END_TEST
+
+START_TEST(answered_orders_make_room_for_others)
+{
+    open_core(100, 0);
+    recover(1);
+    for (uint64_t round = 0; round < 50; round++) {
+        submit("g", 1 + round * 100, 100);
+        recorder_kind(&rec, INPUT_FLUSH);
+        append_done();
+        ck_assert_uint_eq(answered(TB__REFUSAL__REFUSAL_NONE), 100);
+    }
     close_core();
 }
 END_TEST
@@ -527,6 +583,8 @@ CHECK_MAIN("sequencer_core", tcase_add_test(cases, nothing_is_accepted_before_re
            tcase_add_test(cases, each_pair_goes_to_the_store_once_and_each_asker_gets_an_answer);
            tcase_add_test(cases, each_peer_gets_its_own_answers);
            tcase_add_test(cases, orders_and_cancels_take_turns_on_one_sequence);
+           tcase_add_test(cases, cancel_requests_are_refused_once_when_the_store_fails_or_goes);
+           tcase_add_test(cases, answered_orders_make_room_for_others);
            tcase_add_test(cases, a_full_backlog_refuses_until_the_feed_or_the_store_says_otherwise);
            tcase_add_test(cases, a_stopping_sequencer_finishes_what_is_under_way_and_refuses_the_rest);
            tcase_add_loop_test(cases, what_no_gateway_lets_through_is_refused_here_too, 0, 14);)
