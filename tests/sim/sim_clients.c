@@ -309,8 +309,10 @@ void clients_poke(struct sim *sim)
     for (size_t i = 0; i < store->dead.count; i++) {
         const struct sim_dead_letter *letter = &store->dead.rows[i];
         bool dead = letter->state == 2;
-        if (!dead && !sim_chance(sim, 100000)) /* now and then what is over, or still retrying, is pressed as well */
-            continue;
+        bool retrying = letter->state == 1;
+        if (!dead && ((retrying && sim->peace) || !sim_chance(sim, 100000)))
+            continue; /* now and then what is over is pressed as well; what is retrying must come to its end by itself
+                       */
         Tb__BalanceCommand__Kind kind =
             letter->outbox_seq % 5 == 0 ? TB__BALANCE_COMMAND__KIND__DISCARD : TB__BALANCE_COMMAND__KIND__REDRIVE;
         command(sim, kind, letter->outbox_seq, "");

@@ -10,6 +10,7 @@
 
 enum {
     PEACE_MAX_SECONDS = 180,   /* by then everything must have come to rest */
+    PEACE_LOSE_MAX = 100000,   /* per million */
     REST_LOOK_US = 500000,     /* how often the run asks whether it has */
     EVENTS_MAX = 20 * 1000000, /* a core that spins is found by this */
 };
@@ -252,8 +253,10 @@ static void trouble_happens(struct sim *sim)
 
 static void make_peace(struct sim *sim)
 {
-    sim->peace = true;
-    sim->profile = (struct sim_profile){.message_us_max = 500, .call_us_max = 3000};
+    uint32_t lose = sim->profile.lose < PEACE_LOSE_MAX ? sim->profile.lose : PEACE_LOSE_MAX;
+    sim->peace = true; /* the bus goes on losing: a last message that nothing follows, too */
+    sim->profile =
+        (struct sim_profile){.message_us_max = 500, .call_us_max = 3000, .lose = lose, .repeat = sim->profile.repeat};
     for (unsigned i = 0; i < SIM_NODES; i++)
         if (sim->nodes[i].paused_until_us > sim->now_us + SIM_SECOND_US)
             sim->nodes[i].paused_until_us = sim->now_us + SIM_SECOND_US;
