@@ -7,7 +7,7 @@
 #include "json_in.h"
 #include "reconciler.pb-c.h"
 
-enum { INVARIANTS_DEADLINE_MS = 10000, REPLAY_DEADLINE_MS = 60000 };
+enum { INVARIANTS_DEADLINE_MS = 60000, REPLAY_DEADLINE_MS = 60000 };
 
 /* Return: whether there is a result; else the problem was answered. */
 static bool answered(struct http_request *request, const ProtobufCMessage *message, Tb__Refusal refusal)
