@@ -24,11 +24,15 @@ struct plan {
 
 static char running[160]; /* printed when a core's assertion ends the process */
 
+static bool hunting; /* a seeded bug: a core that notices it by an assertion has found it */
+
 static void on_abort(int number)
 {
     (void)number;
     ssize_t written = write(STDERR_FILENO, running, strlen(running));
     (void)written;
+    if (hunting)
+        _exit(EXIT_SUCCESS);
 }
 
 static int usage(const char *complaint, const char *word)
@@ -169,6 +173,7 @@ int main(int argc, char **argv)
     if (code != 0)
         return code;
     setvbuf(stdout, NULL, _IOLBF, 0);
+    hunting = plan.bug != SIM_BUG_NONE;
     signal(SIGABRT, on_abort);
     struct totals totals = {.failed = 0};
     run_all(&plan, &totals);
