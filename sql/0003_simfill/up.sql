@@ -2,6 +2,20 @@
 
 CREATE INDEX parked_orders_by_due ON parked_orders (region, due_at, order_seq);
 
+-- The trades of each minute in which there were any, so that a chart's cost does not grow with history. Its newest row has the last price.
+CREATE TABLE candles (
+  region          text        NOT NULL,
+  start_at        timestamptz NOT NULL,  -- a whole minute
+  open_cents      bigint      NOT NULL,
+  high_cents      bigint      NOT NULL,
+  low_cents       bigint      NOT NULL,
+  close_cents     bigint      NOT NULL,
+  quantity        bigint      NOT NULL,
+  notional_cents  numeric     NOT NULL,
+  trades          bigint      NOT NULL,
+  PRIMARY KEY (region, start_at)
+) WITH (fillfactor = 20);
+
 -- Effect: fences the writer before us (a batch of his that was just committing is decided then) and reads where both streams and our
 -- cursor stand. The outbox has the same one writer: the epoch of 'executions' guards both, its own head only counts.
 CREATE FUNCTION simfill_take_epoch(a_region text, OUT epoch bigint, OUT executions_next_seq bigint, OUT terminal_total bigint,
@@ -36,10 +50,22 @@ CREATE FUNCTION simfill_orders_at(a_region text, a_seqs bigint[]) RETURNS SETOF 
   ORDER BY s.i
 $$;
 
-CREATE FUNCTION simfill_read_orders(a_region text, a_after bigint, a_limit integer) RETURNS SETOF simfill_order LANGUAGE sql STABLE AS $$
-  SELECT r.* FROM simfill_orders_at(a_region, ARRAY(
-    SELECT o.seq FROM orders o WHERE o.region = a_region AND o.seq > a_after ORDER BY o.seq LIMIT a_limit)) r
-$$;
+-- Return: the rows after a_after, at most a_limit. Ahead of us nothing is filled or parked, but after a restart: so look once for the
+-- whole range (seqs are dense), not once per order.
+CREATE FUNCTION simfill_read_orders(a_region text, a_after bigint, a_limit integer) RETURNS SETOF simfill_order LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF EXISTS (SELECT FROM executions e WHERE e.region = a_region AND e.order_seq > a_after AND e.order_seq <= a_after + a_limit)
+     OR EXISTS (SELECT FROM parked_orders p WHERE p.region = a_region AND p.order_seq > a_after AND p.order_seq <= a_after + a_limit) THEN
+    RETURN QUERY SELECT r.* FROM simfill_orders_at(a_region, ARRAY(
+      SELECT o.seq FROM orders o WHERE o.region = a_region AND o.seq > a_after ORDER BY o.seq LIMIT a_limit)) r;
+  ELSE
+    RETURN QUERY
+      SELECT o.seq, o.kind, o.user_id, o.client_id, o.idempotency_key, o.side, o.quantity, o.price_cents, o.time_in_force,
+             o.simulation_seed, o.key_generated, o.possible_duplicate_of, o.target_seq, o.trace_id, o.created_at,
+             0::bigint, 0::bigint, 0::bigint, false, false
+      FROM orders o WHERE o.region = a_region AND o.seq > a_after ORDER BY o.seq LIMIT a_limit;
+  END IF;
+END $$;
 
 -- Return: the parked ones of these orders.
 CREATE FUNCTION simfill_read_parked(a_region text, a_seqs bigint[]) RETURNS SETOF simfill_order LANGUAGE sql STABLE AS $$
@@ -57,7 +83,8 @@ RETURNS TABLE (order_row simfill_order, next_due_at timestamptz) LANGUAGE sql ST
     ORDER BY p.due_at, p.order_seq LIMIT a_limit)) r ON true
 $$;
 
--- Effect: one batch of fills, all or nothing: executions and adjustments with dense seqs, both heads, the cursor and the parked orders.
+-- Effect: one batch of fills, all or nothing: executions and adjustments with dense seqs, both heads, the minute's candle, the cursor and
+-- the parked orders.
 CREATE FUNCTION simfill_append(a_region text, a_epoch bigint, a_executions_next bigint, a_outbox_next bigint, a_cursor bigint,
   a_at timestamptz, a_az text,
   a_orders bigint[], a_types smallint[], a_sides smallint[], a_legs integer[], a_quantities integer[], a_prices bigint[],
@@ -77,6 +104,14 @@ BEGIN
       SELECT a_region, a_executions_next - 1 + e.i, e.order_seq, e.type, e.side, e.leg, e.quantity, e.price, e.notional, a_at, e.usr, a_az
       FROM unnest(a_orders, a_types, a_sides, a_legs, a_quantities, a_prices, a_notionals, a_users)
         WITH ORDINALITY AS e (order_seq, type, side, leg, quantity, price, notional, usr, i);
+    INSERT INTO candles AS c (region, start_at, open_cents, high_cents, low_cents, close_cents, quantity, notional_cents, trades)
+      SELECT a_region, date_bin('1 minute', a_at, 'epoch'), a_prices[min(t.i)], max(t.price), min(t.price), a_prices[max(t.i)],
+             sum(t.quantity), sum(t.notional), count(*)
+      FROM unnest(a_types, a_quantities, a_prices, a_notionals) WITH ORDINALITY AS t (type, quantity, price, notional, i)
+      WHERE t.type = 1 HAVING count(*) > 0
+      ON CONFLICT (region, start_at) DO UPDATE SET high_cents = greatest(c.high_cents, excluded.high_cents),
+        low_cents = least(c.low_cents, excluded.low_cents), close_cents = excluded.close_cents, quantity = c.quantity + excluded.quantity,
+        notional_cents = c.notional_cents + excluded.notional_cents, trades = c.trades + excluded.trades;
   END IF;
   IF cardinality(a_out_orders) > 0 THEN
     UPDATE stream_heads h SET next_seq = h.next_seq + cardinality(a_out_orders)
