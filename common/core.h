@@ -145,7 +145,8 @@ void effects_timer(struct effects *fx, unsigned timer, int64_t due_us);
 void effects_timer_clear(struct effects *fx, unsigned timer);
 
 /* Effect: the core has recovered (READY); how many records it is behind; adds to, sets, or observes (microseconds) a
- * metric of the actor's table; hands args (borrowed) to actor_spec.external; ends the process, why (borrowed) is logged. */
+ * metric of the actor's table; hands args (borrowed) to actor_spec.external; ends the process, why (borrowed) is
+ * logged. */
 void effects_ready(struct effects *fx);
 void effects_lag(struct effects *fx, uint64_t records);
 void effects_count(struct effects *fx, unsigned metric, int64_t add);
