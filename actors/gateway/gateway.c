@@ -15,6 +15,7 @@
 #include "gateway_main.h"
 #include "ids.h"
 #include "log.h"
+#include "openapi.h"
 #include "order_json.h"
 #include "orders.h"
 #include "rate_limit.h"
@@ -280,6 +281,30 @@ static void external(void *state, const struct effect *effect)
     orders_answer(&actor->gateway, effect->args);
 }
 
+/* Every route there is: what is not added here does not exist. */
+static void add_routes(struct router *router)
+{
+    router_add(router, orders_routes);
+    router_add(router, reads_routes);
+    router_add(router, personas_routes);
+    router_add(router, operations_routes);
+    router_add(router, openapi_routes);
+}
+
+void gateway_print_routes(FILE *to)
+{
+    static struct router router;
+    add_routes(&router);
+    for (size_t i = 0; i < router.count; i++) {
+        const struct route *route = router.routes[i];
+        char verb[64];
+        router_format_allow(route->verb, verb, sizeof verb);
+        (void)fprintf(to, "%s %s%s%s%s\n", verb, route->pattern, (route->flags & ROUTE_ADMIN) != 0 ? " admin" : "",
+                      (route->flags & ROUTE_JSON) != 0 ? " json" : "",
+                      (route->flags & ROUTE_UNLIMITED) != 0 ? " unlimited" : "");
+    }
+}
+
 static int init(void *state, const struct config *config, struct err *err)
 {
     struct gateway_actor *actor = state;
@@ -296,10 +321,7 @@ static int init(void *state, const struct config *config, struct err *err)
     gateway_core_init(&actor->core, gateway->region);
     ids_random(gateway->random_state, sizeof gateway->random_state);
     gateway->random_state[0] |= 1;
-    router_add(&gateway->router, orders_routes);
-    router_add(&gateway->router, reads_routes);
-    router_add(&gateway->router, personas_routes);
-    router_add(&gateway->router, operations_routes);
+    add_routes(&gateway->router);
     if (config_integer(config, "rate_limit") > 0)
         gateway->rate_limit = rate_limit_new(config_integer(config, "rate_limit"));
     actor->limits_loopback = config_boolean(config, "rate_limit_loopback");

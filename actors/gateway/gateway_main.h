@@ -2,8 +2,13 @@
 #ifndef TB_GATEWAY_MAIN_H
 #define TB_GATEWAY_MAIN_H
 
+#include <stdio.h>
+
 #include "actor.h"
 
 extern const struct actor_spec gateway_spec;
+
+/* Effect: prints "POST /api/orders json", a line for every route there is. */
+void gateway_print_routes(FILE *to);
 
 #endif
