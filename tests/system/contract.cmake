@@ -1,4 +1,4 @@
-# The HTTP contract (docs/api.md) from outside, against all processes.
+# The HTTP contract (docs/API.md) from outside, against all processes.
 add_check_test(test_contract LABEL system TIMEOUT 300
   SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_contract.c ${CMAKE_CURRENT_SOURCE_DIR}/contract_orders.c
     ${CMAKE_CURRENT_SOURCE_DIR}/contract_input.c ${CMAKE_CURRENT_SOURCE_DIR}/contract_money.c
