@@ -1,0 +1,45 @@
+import { lazy } from 'react'
+import { HashRouter, Navigate, Route, Routes } from 'react-router'
+import { LiveProvider, type Live } from '../data/live'
+import { PersonaProvider } from '../data/persona'
+import { ToastProvider } from '../parts/toasts'
+import { Overview } from '../screens/overview/Overview'
+import { Shell } from './Shell'
+
+// The start screen comes with the page, the others when they are asked for.
+const Orders = lazy(() => import('../screens/orders/Orders'))
+const Market = lazy(() => import('../screens/market/Market'))
+const Portfolio = lazy(() => import('../screens/portfolio/Portfolio'))
+const Resilience = lazy(() => import('../screens/resilience/Resilience'))
+const Settings = lazy(() => import('../screens/settings/Settings'))
+const Users = lazy(() => import('../screens/settings/Users'))
+const Appearance = lazy(() => import('../screens/settings/Appearance'))
+
+/** Screens live behind the # (/#/orders): the server has one file, and every address can be reloaded. */
+export function App({ live }: { live?: Live }) {
+  return (
+    <LiveProvider live={live}>
+      <ToastProvider>
+        <PersonaProvider>
+          <HashRouter>
+            <Routes>
+              <Route element={<Shell />}>
+                <Route index element={<Overview />} />
+                <Route path="orders" element={<Orders />} />
+                <Route path="market" element={<Market />} />
+                <Route path="portfolio" element={<Portfolio />} />
+                <Route path="resilience" element={<Resilience />} />
+                <Route path="settings" element={<Settings />}>
+                  <Route index element={<Navigate to="users" replace />} />
+                  <Route path="users" element={<Users />} />
+                  <Route path="appearance" element={<Appearance />} />
+                </Route>
+                <Route path="*" element={<Navigate to="/" replace />} />
+              </Route>
+            </Routes>
+          </HashRouter>
+        </PersonaProvider>
+      </ToastProvider>
+    </LiveProvider>
+  )
+}

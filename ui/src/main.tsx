@@ -1,0 +1,15 @@
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { App } from './app/App'
+import { adoptOwn } from './data/attempts'
+import { applyTheme, followSystemTheme } from './data/preferences'
+import './styles/index.css'
+
+applyTheme()
+followSystemTheme()
+adoptOwn()
+createRoot(document.getElementById('root')!).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+)

@@ -1,0 +1,185 @@
+import { lazy, Suspense, useMemo, type ReactNode } from 'react'
+import { Link } from 'react-router'
+import { isMissing } from '../../data/client'
+import { formatQuantity, parseMoney, toDrawing } from '../../data/money'
+import { useOrderPages } from '../../data/orderPages'
+import { useActiveCues, useDeadLetters, useMarket, usePulse, useStatus } from '../../data/queries'
+import { pulseFromTrades, stepText, useTape } from '../../data/tape'
+import { durationText } from '../../data/time'
+import type { Pulse, Trade } from '../../data/types'
+import { BalanceBanner } from '../../app/BalanceWidget'
+import { Empty, Failed, Later, Money, Panel, Skeleton, type Tone } from '../../parts/basics'
+import { ChartCredit } from '../../parts/ChartCredit'
+import { TradeTape } from '../../parts/TradeTape'
+import { OrderList } from '../orders/OrderList'
+import { latencyOf, queuedOf } from './health'
+
+const TimeChart = lazy(() => import('../../parts/TimeChart'))
+const NO_FILTER = {}
+
+export function Overview() {
+  const tape = useTape()
+  const pages = useOrderPages(NO_FILTER)
+  const pulse = usePulse()
+  return (
+    <div className="screen">
+      <h1 className="title">Overview</h1>
+      <BalanceBanner />
+      <HealthStrip pulse={pulse.data} orders={pages.orders} trades={tape.trades} />
+      <div className="grid grid-overview">
+        <PulsePanel pulse={pulse.data} settled={!pulse.isPending} tape={tape} />
+        <Panel title="Latest trades" asOf={tape.readAt} actions={<Link className="link" to="/market">Market</Link>} className="panel-fill">
+          <TradeTape tape={tape} rows={11} />
+        </Panel>
+      </div>
+      <Panel title="Latest orders" asOf={pages.readAt} actions={<Link className="link" to="/orders">All orders</Link>}>
+        {pages.orders.length === 0 ? (
+          pages.error ? (
+            <Failed what="The orders cannot be read." why={pages.error} onRetry={pages.again} />
+          ) : pages.loading ? (
+            <div className="panel-pad">
+              <Skeleton lines={5} />
+            </div>
+          ) : (
+            <Empty icon="orders" title="No order yet." action={<Link className="button" to="/orders">Place the first one</Link>} />
+          )
+        ) : (
+          <OrderList orders={pages.orders} limit={8} />
+        )}
+      </Panel>
+    </div>
+  )
+}
+
+function Tile(props: { label: string; value: ReactNode; note?: ReactNode; tone?: Tone; to?: string }) {
+  return (
+    <div className={`tile tile-${props.tone ?? 'plain'}`}>
+      <dt className="tile-label">{props.to ? <Link to={props.to}>{props.label}</Link> : props.label}</dt>
+      <dd className="tile-value">{props.value}</dd>
+      <dd className="tile-note">{props.note}</dd>
+    </div>
+  )
+}
+
+function HealthStrip({ pulse, orders, trades }: { pulse: Pulse | undefined; orders: Parameters<typeof latencyOf>[1]; trades: Trade[] }) {
+  const status = useStatus()
+  const cues = useActiveCues()
+  const letters = useDeadLetters()
+  const latency = latencyOf(pulse, orders)
+  const queued = queuedOf(pulse, status.data)
+  const slow = cues.some((cue) => cue.id === 'time-to-accept')
+  const pressed = cues.some((cue) => cue.id === 'backpressure')
+  const apart = cues.some((cue) => cue.id === 'partition-reconcile')
+  const flagged = trades.filter((trade) => trade.flags.length > 0).length
+  const depth = letters.data?.depth ?? pulse?.dlqDepth
+  return (
+    <dl className="tiles" aria-label="Health">
+      <Tile
+        label="Order latency, median"
+        tone={slow ? 'warning' : 'plain'}
+        value={<Later ready={latency.p50 !== null || !status.isPending}>{latency.p50 === null ? '–' : durationText(latency.p50)}</Later>}
+        note={latency.p50 === null ? 'no order measured yet' : `p95 ${latency.p95 === null ? '–' : durationText(latency.p95)} · ${latency.source}`}
+      />
+      <Tile
+        label="Queued events"
+        tone={pressed ? 'warning' : 'plain'}
+        value={<Later ready={queued.count !== null || status.isError}>{queued.count === null ? 'unknown' : formatQuantity(queued.count)}</Later>}
+        note={queued.source}
+        to="/resilience"
+      />
+      <Tile
+        label="Tape divergence"
+        tone={apart || flagged > 0 ? 'divergent' : 'plain'}
+        value={apart ? 'Reconciling' : flagged > 0 ? formatQuantity(flagged) : status.data ? 'None' : status.isError ? 'unknown' : <Skeleton width={60} height={14} />}
+        note={flagged > 0 ? `of the last ${trades.length} trades` : status.data ? `${status.data.regions.length === 1 ? 'one region' : `${status.data.regions.length} regions`}` : ''}
+        to="/resilience"
+      />
+      <Tile
+        label="Dead letters"
+        tone={depth ? 'bad' : 'plain'}
+        value={<Later ready={depth !== undefined || letters.isError}>{depth === undefined ? 'unknown' : formatQuantity(depth)}</Later>}
+        note={depth ? 'waiting for a redrive' : depth === 0 ? 'nothing was put aside' : ''}
+        to="/resilience"
+      />
+    </dl>
+  )
+}
+
+function share(value: number): number {
+  const fraction = value > 1 ? value / 100 : value
+  return Math.round(fraction * 100)
+}
+
+function PulsePanel({ pulse, settled, tape }: { pulse: Pulse | undefined; settled: boolean; tape: ReturnType<typeof useTape> }) {
+  const market = useMarket()
+  const derived = useMemo(() => pulseFromTrades(tape.trades), [tape.trades])
+  const points = useMemo(
+    () =>
+      pulse
+        ? pulse.points.map((point) => ({
+            time: Math.floor(Date.parse(point.ts) / 1000),
+            price: point.avgPrice === null ? null : toDrawing(parseMoney(point.avgPrice)),
+            buys: point.buyOrders,
+            sells: point.sellOrders,
+          }))
+        : derived.points.map((point) => ({
+            time: point.time,
+            price: point.averageCents === null ? null : toDrawing(point.averageCents),
+            buys: point.buys,
+            sells: point.sells,
+          })),
+    [pulse, derived],
+  )
+  const buys = points.reduce((sum, point) => sum + point.buys, 0)
+  const sells = points.reduce((sum, point) => sum + point.sells, 0)
+  const sampled = pulse?.stats.ordersSampled ?? buys + sells
+  const buyShare = pulse ? share(pulse.stats.buyShare) : buys + sells > 0 ? Math.round((buys * 100) / (buys + sells)) : null
+  const last = pulse?.stats.lastPrice ?? market.data?.lastPrice ?? null
+  const missing = isMissing(market.error)
+  return (
+    <Panel
+      title="Market pulse"
+      asOf={tape.readAt}
+      className="panel-fill"
+      note={pulse ? 'average price, orders' : points.length > 0 ? `average price and trades per ${stepText(derived.stepSeconds)}` : undefined}
+    >
+      <div className="pulse-stats">
+        <div>
+          <span className="stat-label">Last price</span>
+          <span className="stat-value">
+            {last !== null ? <Money cents={parseMoney(last)} /> : market.isPending && !missing ? <Skeleton width={90} height={16} /> : '–'}
+          </span>
+        </div>
+        <div className="pulse-share">
+          <span className="stat-label">
+            {buyShare === null ? 'No order yet' : `Buy ${buyShare} % · Sell ${100 - buyShare} % of ${formatQuantity(sampled)}`}
+          </span>
+          <span className="sharebar" aria-hidden="true">
+            {buyShare === null ? null : (
+              <>
+                <span className="sharebar-buy" style={{ width: `${buyShare}%` }} />
+                <span className="sharebar-sell" style={{ width: `${100 - buyShare}%` }} />
+              </>
+            )}
+          </span>
+        </div>
+      </div>
+      {points.length > 0 ? (
+        <Suspense fallback={<div className="chart" aria-busy="true" />}>
+          <TimeChart points={points} label={`Average price over time, ${points.length} points; last ${last ?? 'unknown'}`} />
+          <p className="credit">
+            <ChartCredit />
+          </p>
+        </Suspense>
+      ) : settled && tape.ready ? (
+        <div className="chart chart-empty">
+          <Empty icon="overview" title="No pulse yet.">The chart begins with the first trade.</Empty>
+        </div>
+      ) : (
+        <div className="chart" aria-busy="true">
+          <Skeleton height={200} width="100%" />
+        </div>
+      )}
+    </Panel>
+  )
+}
