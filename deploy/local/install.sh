@@ -2,7 +2,7 @@
 # install: the Debian packages the project needs. Only what is missing is asked for; with nothing missing apt is not touched.
 
 PACKAGES_UP=(gcc libc6-dev cmake ninja-build pkg-config libczmq-dev libprotobuf-c-dev protobuf-c-compiler libpq-dev libev-dev
-  libhttp-parser-dev libjansson-dev libinih-dev uthash-dev check s6 postgresql-15 curl jq procps)
+  libhttp-parser-dev libwslay-dev libjansson-dev libinih-dev uthash-dev check s6 postgresql-15 curl jq procps)
 PACKAGES_TEST=(clang-tidy clang-format shellcheck git)
 
 package_is_there() {

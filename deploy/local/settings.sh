@@ -82,6 +82,7 @@ settings_write() {
   stage settings/TB_RUN_DIR "$RUN_DIR"
   stage settings/TB_REGION "$region"
   settings_note_build
+  [[ -n ${TB_UI_DIR-} || ! -d $TULIP_HOME/ui/dist ]] || stage settings/TB_UI_DIR "$TULIP_HOME/ui/dist"
   [[ -z ${TB_FAULT-} ]] || stage settings/TB_FAULT "$TB_FAULT"
 }
 

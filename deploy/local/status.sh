@@ -3,19 +3,24 @@
 
 declare -A HEALTH_STATES=() # of "actor/instance": "state lag"
 
-health_url() {
-  printf 'http://127.0.0.1:%s/health/ready\n' "${PORT:-$(settings_get TB_PORT 8080)}"
+# The address HTTP is served at, as one on this machine reaches it.
+http_url() {
+  local host
+  host=$(settings_get TB_LISTEN 127.0.0.1)
+  [[ $host != 0.0.0.0 && $host != :: ]] || host=127.0.0.1
+  [[ $host != *:* ]] || host="[$host]"
+  printf 'http://%s:%s\n' "$host" "${PORT:-$(settings_get TB_PORT 8080)}"
 }
 
 health_is_ready() {
-  [[ $(curl -s -m 2 --noproxy '*' -o /dev/null -w '%{http_code}' "$(health_url)") == 200 ]]
+  [[ $(curl -s -m 2 --noproxy '*' -o /dev/null -w '%{http_code}' "$(http_url)/health/ready") == 200 ]]
 }
 
 # Effect: HEALTH_CODE becomes the code of /health/ready, 000 when there is no answer; HEALTH_STATES what it says of each actor.
 health_ask() {
   local answer title state
   HEALTH_CODE=000 HEALTH_STATES=()
-  answer=$(curl -s -m 2 --noproxy '*' -w '\n%{http_code}' "$(health_url)") || return 0
+  answer=$(curl -s -m 2 --noproxy '*' -w '\n%{http_code}' "$(http_url)/health/ready") || return 0
   HEALTH_CODE=${answer##*$'\n'}
   while read -r title state; do
     HEALTH_STATES[$title]=$state
@@ -107,7 +112,7 @@ status_command() {
   health_ask
   status_table
   if [[ $HEALTH_CODE == 200 ]]; then
-    say "ready: http://127.0.0.1:$(settings_get TB_PORT 8080)"
+    say "ready: $(http_url)"
   else
     say "not ready (/health/ready: $([[ $HEALTH_CODE == 000 ]] && echo 'no answer' || echo "$HEALTH_CODE")); not ready are: $(services_unready | paste -sd' ')"
     exit 1

@@ -27,7 +27,7 @@ up_command() {
   port_check
   up_start
   instance_unlock
-  say "TulipBroker is ready: http://127.0.0.1:$PORT   (./tulip status$(data_hint), ./tulip down$(data_hint))"
+  say "TulipBroker is ready: $(http_url)   (./tulip status$(data_hint), ./tulip down$(data_hint))"
   [[ $OPT_DETACH == yes ]] || up_foreground
 }
 
@@ -45,7 +45,7 @@ up_is_running_already() {
       "Use that one, stop it (./tulip down$(data_hint)), or start another beside it with another --data directory."
   fi
   wait_for "$READY_SECONDS" health_is_ready || up_say_unready "it is running already, but not ready"
-  say "running already: http://127.0.0.1:$PORT"
+  say "running already: $(http_url)"
   settings_compare
 }
 
