@@ -23,15 +23,16 @@ GRANT UPDATE (epoch, next_seq, total) ON stream_heads TO tb_sequencer;
 
 -- simfill: the executions stream, the outbox, its cursor and what it has parked.
 GRANT SELECT ON orders, executions, outbox, parked_orders, stream_heads, cursors TO tb_simfill;
-GRANT INSERT ON executions, outbox, parked_orders TO tb_simfill;
+GRANT INSERT ON executions, outbox, parked_orders, candles TO tb_simfill;
+GRANT SELECT, UPDATE ON candles TO tb_simfill;
 GRANT DELETE ON parked_orders TO tb_simfill;
 GRANT UPDATE (epoch, next_seq, total) ON stream_heads TO tb_simfill;
 GRANT UPDATE (position) ON cursors TO tb_simfill;
 
 -- balance: the ledger, balances, dead letters, its cursors, and a note of what an operator had it do.
-GRANT SELECT ON outbox, ops_events, ledger, balances, balance_events, dead_letters, stream_heads, cursors TO tb_balance;
-GRANT INSERT ON ledger, balances, balance_events, dead_letters, admin_actions TO tb_balance;
-GRANT UPDATE ON balances, dead_letters TO tb_balance;
+GRANT SELECT ON outbox, ops_events, ledger, balances, positions, balance_events, dead_letters, stream_heads, cursors TO tb_balance;
+GRANT INSERT ON ledger, balances, positions, balance_events, dead_letters, admin_actions TO tb_balance;
+GRANT UPDATE ON balances, positions, dead_letters TO tb_balance;
 GRANT UPDATE (epoch, next_seq, total) ON stream_heads TO tb_balance;
 GRANT UPDATE (position) ON cursors TO tb_balance;
 

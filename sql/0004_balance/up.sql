@@ -5,6 +5,38 @@
 -- The dead letters whose next attempt comes, in that order: a bounded read at each retry timer and at the start.
 CREATE INDEX dead_letters_retrying ON dead_letters (region, next_attempt_at, outbox_seq) WHERE state = 1;
 
+-- What each persona holds, and what it cost: the fold of its ORDER_FILL entries in the order of the ledger, kept beside it for reading.
+-- quantity < 0: sold short; cost_cents then is what the sales brought, below zero. quantity 0: cost 0.
+CREATE TABLE positions (
+  region      text        NOT NULL,
+  account     text        NOT NULL,
+  quantity    bigint      NOT NULL,
+  cost_cents  bigint      NOT NULL,
+  updated_at  timestamptz NOT NULL,
+  PRIMARY KEY (region, account)
+) WITH (fillfactor = 20);
+
+-- Result: {quantity, cost} after one more fill, by average cost, in whole cents. What adds to a position adds what was paid; what reduces
+-- it takes its share of the cost along (cut towards zero: an odd cent stays with what is held, and goes with its last piece); what goes
+-- through zero opens the other way at its own price. One fill after the other, so batches of any size come to the same figures.
+-- held NULL: begins with start_quantity and start_cost (NULL: nothing).
+CREATE FUNCTION position_take(held bigint[], start_quantity bigint, start_cost bigint, side smallint, filled integer, delta bigint)
+RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+  quantity  bigint := coalesce(held[1], start_quantity, 0);
+  cost      bigint := coalesce(held[2], start_cost, 0);
+  change    bigint := CASE side WHEN 1 THEN filled ELSE -filled END;
+BEGIN
+  IF quantity = 0 OR (quantity > 0) = (change > 0) THEN
+    RETURN ARRAY[quantity + change, cost - delta];
+  ELSIF abs(change) < abs(quantity) THEN
+    RETURN ARRAY[quantity + change, cost - div(cost::numeric * abs(change), abs(quantity))::bigint];
+  END IF;
+  RETURN ARRAY[quantity + change, -div(delta::numeric * abs(quantity + change), abs(change))::bigint];
+END $$;
+CREATE AGGREGATE position_after(start_quantity bigint, start_cost bigint, side smallint, filled integer, delta bigint) (
+  SFUNC = position_take, STYPE = bigint[]);
+
 -- Effect: the compare-and-set on the stream's head (rule 3): gives out a_count seqs, or raises TB001.
 CREATE FUNCTION balance_fence(a_region text, a_epoch bigint, a_next_seq bigint, a_count integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -35,7 +67,7 @@ END $$;
 -- Effect: settles the outbox rows a_first … a_first + a_count - 1, all or none. The rows are read here instead of being sent along:
 -- the log is the authority, and nine arrays are dearer to carry than one index range to read.
 -- Each row becomes two ledger legs under one seq; running balances come from windows over the batch; each account's row, the hot
--- '@market' too, is written once per batch.
+-- '@market' too, and each position are written once per batch.
 CREATE FUNCTION balance_apply(a_region text, a_epoch bigint, a_next_seq bigint, a_first bigint, a_count integer, a_now timestamptz)
 RETURNS TABLE (r_resulting bigint, r_version bigint) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -79,6 +111,13 @@ BEGIN
       SELECT a_region, l.account, l.resulting, l.version, l.order_seq, a_now FROM legs l WHERE l.is_last
       ON CONFLICT (region, account) DO UPDATE SET balance_cents = excluded.balance_cents, version = excluded.version,
         last_order_seq = excluded.last_order_seq, updated_at = excluded.updated_at
+  ), held AS (
+    INSERT INTO positions (region, account, quantity, cost_cents, updated_at)
+      SELECT a_region, h.user_id, h.after[1], h.after[2], a_now
+        FROM (SELECT b.user_id, position_after(k.quantity, k.cost_cents, b.side, b.quantity, b.delta ORDER BY b.seq) AS after
+                FROM batch b LEFT JOIN positions k ON k.region = a_region AND k.account = b.user_id GROUP BY b.user_id) h
+      ON CONFLICT (region, account) DO UPDATE SET quantity = excluded.quantity, cost_cents = excluded.cost_cents,
+        updated_at = excluded.updated_at
   )
   SELECT l.resulting, l.version FROM legs l WHERE l.account <> '@market' ORDER BY l.seq;
   GET DIAGNOSTICS settled = ROW_COUNT;
@@ -87,7 +126,8 @@ BEGIN
   END IF;
 END $$;
 
--- Effect: one movement outside a batch: two legs under a_seq, both balances. Returns the persona's new balance and version.
+-- Effect: one movement outside a batch: two legs under a_seq, both balances, and the position when it is an order's fill. Returns the
+-- persona's new balance and version.
 CREATE FUNCTION balance_move(a_region text, a_seq bigint, a_account text, a_delta bigint, a_reason smallint, a_order_seq bigint, a_side smallint,
                              a_quantity integer, a_price bigint, a_trace uuid, a_now timestamptz, OUT resulting bigint, OUT new_version bigint)
 LANGUAGE plpgsql AS $$
@@ -109,6 +149,14 @@ BEGIN
       VALUES (a_region, a_seq, a_order_seq, leg_delta, leg_cents, a_price, leg_version, a_now, a_quantity, a_reason, a_side,
               leg_account, a_account, a_trace);
   END LOOP;
+  IF a_reason = 2 THEN
+    INSERT INTO positions (region, account, quantity, cost_cents, updated_at)
+      SELECT a_region, a_account, h.after[1], h.after[2], a_now
+        FROM (SELECT position_take(NULL, k.quantity, k.cost_cents, a_side, a_quantity, a_delta) AS after
+                FROM (SELECT) one LEFT JOIN positions k ON k.region = a_region AND k.account = a_account) h
+      ON CONFLICT (region, account) DO UPDATE SET quantity = excluded.quantity, cost_cents = excluded.cost_cents,
+        updated_at = excluded.updated_at;
+  END IF;
   resulting := leg_cents;
   new_version := leg_version;
 END $$;
@@ -246,7 +294,7 @@ BEGIN
   RETURN NEXT;
 END $$;
 
--- Effect: sets an account's balance and version to what its ledger says. No row when there is no such account.
+-- Effect: sets an account's balance, version and position to what its ledger says. No row when there is no such account.
 CREATE FUNCTION balance_rebuild(a_region text, a_epoch bigint, a_next_seq bigint, a_account text, a_actor text, a_now timestamptz)
 RETURNS TABLE (r_before bigint, r_after bigint) LANGUAGE plpgsql AS $$
 DECLARE
@@ -260,6 +308,13 @@ BEGIN
   SELECT coalesce(sum(delta_cents), 0)::bigint, count(*) INTO r_after, entries FROM ledger WHERE region = a_region AND account = a_account;
   UPDATE balances SET balance_cents = r_after, version = entries, updated_at = a_now
     WHERE region = a_region AND account = a_account AND (balance_cents, version) IS DISTINCT FROM (r_after, entries);
+  INSERT INTO positions AS p (region, account, quantity, cost_cents, updated_at)
+    SELECT a_region, a_account, h.after[1], h.after[2], a_now
+      FROM (SELECT position_after(0, 0, l.side, l.quantity, l.delta_cents ORDER BY l.seq) AS after FROM ledger l
+             WHERE l.region = a_region AND l.account = a_account AND l.account <> '@market' AND l.reason = 2) h
+     WHERE h.after IS NOT NULL
+    ON CONFLICT (region, account) DO UPDATE SET quantity = excluded.quantity, cost_cents = excluded.cost_cents,
+      updated_at = excluded.updated_at WHERE (p.quantity, p.cost_cents) IS DISTINCT FROM (excluded.quantity, excluded.cost_cents);
   INSERT INTO admin_actions (region, action, target, actor, detail, done_at)
     VALUES (a_region, 'rebuild', a_account, a_actor, jsonb_build_object('beforeCents', r_before, 'afterCents', r_after), a_now);
   RETURN NEXT;

@@ -33,7 +33,8 @@ CREATE FUNCTION audit_settlement(a_region text) RETURNS SETOF jsonb LANGUAGE sql
   SELECT jsonb_build_object('orderSeq', order_seq, 'outboxSeq', outbox_seq, 'problem', problem) FROM judged WHERE problem IS NOT NULL
 $$;
 
--- I2: every balance is the sum of its ledger entries, its version their count, and each entry's resulting balance the sum up to it.
+-- I2: every balance is the sum of its ledger entries, its version their count, and each entry's resulting balance the sum up to it; every
+-- position is what its ORDER_FILL entries come to.
 CREATE FUNCTION audit_balances(a_region text) RETURNS SETOF jsonb LANGUAGE sql STABLE AS $$
   WITH running AS (
     SELECT account, seq, resulting_cents, version,
@@ -51,6 +52,14 @@ CREATE FUNCTION audit_balances(a_region text) RETURNS SETOF jsonb LANGUAGE sql S
   SELECT jsonb_build_object('account', account, 'balancesSeq', seq, 'problem', 'entry''s resulting balance or version is not that of the entries up to it',
     'resultingCents', resulting_cents, 'sumCents', sum_cents, 'version', version, 'entries', entry_number)
   FROM running WHERE resulting_cents <> sum_cents OR version <> entry_number
+  UNION ALL
+  SELECT jsonb_build_object('account', account, 'problem', 'position is not what its ledger entries come to', 'quantity', p.quantity,
+    'costCents', p.cost_cents, 'ledgerQuantity', f.after[1], 'ledgerCostCents', f.after[2])
+  FROM (SELECT * FROM positions WHERE region = a_region) p
+    FULL JOIN (SELECT account, position_after(0, 0, side, quantity, delta_cents ORDER BY seq) AS after FROM ledger
+               WHERE region = a_region AND reason = 2 AND account <> '@market' GROUP BY account) f USING (account)
+  WHERE coalesce(p.quantity, 0) <> coalesce(f.after[1], 0) OR coalesce(p.cost_cents, 0) <> coalesce(f.after[2], 0)
+    OR p.account IS NULL
 $$;
 
 -- I3: never more filled than ordered; the final record, the adjustment and the ledger entry say what the trades say.

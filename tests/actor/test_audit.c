@@ -46,8 +46,8 @@ static const struct corruption {
     const char *what, *expected;
     const char *sql;
 } corruptions[] = {
-    {"an accepted order has no ORDER_FILL entry", "I1", "UPDATE ledger SET reason = 4 WHERE order_seq = 1"},
-    {"an entry of an order that was cancelled", "I1",
+    {"an accepted order has no ORDER_FILL entry", "I1 I2", "UPDATE ledger SET reason = 4 WHERE order_seq = 1"},
+    {"an entry of an order that was cancelled", "I1 I2",
      "UPDATE ledger SET order_seq = 3 WHERE order_seq = 0 AND owner = 'clusius'; "
      "UPDATE ledger SET reason = 2 WHERE order_seq = 3"},
     {"an adjustment was passed over", "I1",
@@ -56,7 +56,7 @@ static const struct corruption {
     {"a dead letter whose entry is there", "I1",
      "INSERT INTO dead_letters SELECT region, 1, 2, 5, NULL, first_failed_at, updated_at, last_error FROM "
      "dead_letters"},
-    {"a fill was settled twice", "I1",
+    {"a fill was settled twice", "I1 I2",
      "DO $$ DECLARE c text; BEGIN FOR c IN SELECT conname FROM pg_constraint WHERE conrelid = 'ledger'::regclass AND "
      "contype = 'u' LOOP "
      "EXECUTE 'ALTER TABLE ledger DROP CONSTRAINT ' || c; END LOOP; END $$; "
@@ -74,6 +74,10 @@ static const struct corruption {
     {"an entry's resulting balance is wrong", "I2",
      "UPDATE ledger SET resulting_cents = 5 WHERE account = 'oosterwijck' AND order_seq = 0"},
     {"a balance is gone", "I2", "DELETE FROM balances WHERE account = 'oosterwijck'"},
+    {"a position is one tulip off", "I2", "UPDATE positions SET quantity = quantity + 1 WHERE account = 'clusius'"},
+    {"a position's cost is a cent off", "I2",
+     "UPDATE positions SET cost_cents = cost_cents - 1 WHERE account = 'clusius'"},
+    {"a position is gone", "I2", "DELETE FROM positions WHERE account = 'oosterwijck'"},
     {"a final record says more than its trades", "I3",
      "UPDATE executions SET quantity = 11 WHERE order_seq = 1 AND leg = 0"},
     {"a trade is not price times quantity", "I3",
