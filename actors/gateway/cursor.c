@@ -16,8 +16,7 @@ static int digit_value(char c)
     return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
-/* Return: bytes decoded into out, or -1. Bits that stand for nothing must be 0, so each cursor has one spelling. */
-static int decode(const char *text, char *out, size_t size)
+int cursor_decode(const char *text, char *out, size_t size)
 {
     uint32_t bits = 0;
     int held = 0;
@@ -41,10 +40,28 @@ static int decode(const char *text, char *out, size_t size)
     return whole ? (int)length : -1;
 }
 
+void cursor_encode(const void *bytes, size_t size, char *text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const unsigned char *from = bytes;
+    uint32_t bits = 0;
+    int held = 0;
+    for (size_t i = 0; i < size; i++) {
+        bits = (bits << 8 | from[i]) & 0xffff;
+        for (held += 8; held >= 6; held -= 6) {
+            *text++ = digits[bits >> (held - 6) & 63];
+        }
+    }
+    if (held > 0) {
+        *text++ = digits[bits << (6 - held) & 63];
+    }
+    *text = '\0';
+}
+
 bool cursor_read_key(const char *text, const char *list, char key[static CURSOR_KEY_MAX])
 {
     char bytes[CURSOR_KEY_MAX + 8];
-    int length = decode(text, bytes, sizeof(bytes));
+    int length = cursor_decode(text, bytes, sizeof(bytes));
     size_t prefix = strlen(list);
     if (length < 0 || (size_t)length < prefix + 2 || memcmp(bytes, list, prefix) != 0 || bytes[prefix] != ':') {
         return false;

@@ -17,4 +17,10 @@ bool cursor_read_key(const char *text, const char *list, char key[static CURSOR_
 /* Effect: the same for a key that is a sequence, 1 or more. Return: whether it is one; else *seq is left alone. */
 bool cursor_read_seq(const char *text, const char *list, int64_t *seq);
 
+/* Effect: base64url without padding, ended by 0: (size * 8 + 5) / 6 characters. */
+void cursor_encode(const void *bytes, size_t size, char *text);
+/* Return: bytes decoded into out, or -1: not base64url, or more than size. Bits that stand for nothing must be 0, so
+ * each cursor has one spelling. */
+int cursor_decode(const char *text, char *out, size_t size);
+
 #endif

@@ -14,6 +14,7 @@
 #include "gateway_core.h"
 #include "gateway_main.h"
 #include "ids.h"
+#include "live_hub.h"
 #include "log.h"
 #include "openapi.h"
 #include "order_json.h"
@@ -257,6 +258,24 @@ static void on_result(struct gateway_actor *actor, const struct input *in, struc
     }
 }
 
+static void flush(struct gateway_actor *actor)
+{
+    waits_check(actor->gateway.waits);
+    live_hub_look(actor->gateway.live);
+}
+
+static void drain(struct gateway_actor *actor)
+{
+    live_hub_drain(actor->gateway.live);
+    http_server_drain(actor->gateway.http);
+}
+
+static void set_gauges(struct gateway_actor *actor, struct effects *fx)
+{
+    effects_gauge(fx, METRIC_HTTP_CONNECTIONS, (int64_t)http_server_connections(actor->gateway.http));
+    effects_gauge(fx, METRIC_LIVE_CLIENTS, (int64_t)live_hub_clients(actor->gateway.live));
+}
+
 static void step(void *state, const struct input *in, struct effects *fx)
 {
     struct gateway_actor *actor = state;
@@ -268,11 +287,11 @@ static void step(void *state, const struct input *in, struct effects *fx)
     if (in->kind == INPUT_EXTERNAL)
         commands_send(actor->gateway.commands, fx);
     else if (in->kind == INPUT_FLUSH)
-        waits_check(actor->gateway.waits);
+        flush(actor);
     else if (in->kind == INPUT_STOP)
-        http_server_drain(actor->gateway.http);
+        drain(actor);
     else if (in->kind == INPUT_TIMER)
-        effects_gauge(fx, METRIC_HTTP_CONNECTIONS, (int64_t)http_server_connections(actor->gateway.http));
+        set_gauges(actor, fx);
 }
 
 static void external(void *state, const struct effect *effect)
@@ -289,6 +308,7 @@ static void add_routes(struct router *router)
     router_add(router, personas_routes);
     router_add(router, operations_routes);
     router_add(router, openapi_routes);
+    router_add(router, live_routes);
 }
 
 void gateway_print_routes(FILE *to)
@@ -356,6 +376,7 @@ static void detach(void *state)
     waits_free(&actor->gateway.waits);
     operations_free(&actor->gateway.operations);
     http_server_free(&actor->gateway.http);
+    live_hub_free(&actor->gateway.live);
     free(actor->statements);
 }
 
@@ -393,6 +414,7 @@ static int attach(void *state, struct actor *owner, struct err *err)
     gateway->commands = commands_new(gateway, loop);
     gateway->waits = waits_new(gateway, loop);
     gateway->operations = operations_new(gateway);
+    gateway->live = live_hub_new(gateway, loop);
     size_t statement_count = join_statements(actor);
     gateway->reads = read_pool_new(loop, config_text(gateway->config, "database_url"), actor->statements,
                                    statement_count, "tulip gateway reads", err);
@@ -454,6 +476,7 @@ static const struct metric_spec metrics[GATEWAY_METRICS_COUNT] = {
     [METRIC_ORDERS_RESENT] = {"tb_orders_resent_total", "", "Orders sent to the sequencer again after silence",
                               METRIC_COUNTER},
     [METRIC_RATE_LIMITED] = {"tb_rate_limited_total", "", "Requests answered 429", METRIC_COUNTER},
+    [METRIC_LIVE_CLIENTS] = {"tb_live_clients", "", "Open event streams, SSE and WebSocket", METRIC_GAUGE},
 };
 
 static const struct config_key config_keys[] = {

@@ -47,6 +47,7 @@ enum gateway_metric {
     METRIC_PENDING_ORDERS,
     METRIC_ORDERS_RESENT,
     METRIC_RATE_LIMITED,
+    METRIC_LIVE_CLIENTS,
     GATEWAY_METRICS_COUNT,
 };
 
@@ -55,6 +56,7 @@ struct commands;
 struct waits;
 struct rate_limit;
 struct operations; /* operations.c */
+struct live_hub;
 
 struct gateway {
     struct gateway_core *core;
@@ -73,6 +75,7 @@ struct gateway {
     struct commands *commands;
     struct waits *waits;
     struct rate_limit *rate_limit;
+    struct live_hub *live;         /* event streams: SSE and WebSocket */
     struct operations *operations; /* set by operations_new; health, metrics, status */
     uint64_t random_state[2];
 };

@@ -139,6 +139,8 @@ static void on_sweep(void *arg)
         if (c->write_deadline_us != 0 && now > c->write_deadline_us) {
             c->broken = true;
             http_connection_mark(c);
+        } else if (c->stream != NULL && !c->lingering) {
+            continue; /* quiet streams are no idle connections */
         } else if ((!waits_for_us || c->reading != NULL) && now > c->deadline_us) {
             expire(c);
         }

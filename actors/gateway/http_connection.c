@@ -89,6 +89,8 @@ void http_connection_close(struct http_connection *connection)
     server->connection_count--;
     loop_io_free(&connection->io);
     (void)close(connection->fd);
+    if (connection->stream != NULL)
+        connection->stream->on_closed(connection->stream_arg);
     text_release(&connection->pending);
     text_release(&connection->out);
     free(connection);
@@ -168,6 +170,11 @@ static void take_bytes(struct http_connection *connection, const char *bytes, si
 {
     size_t used = 0;
     while (used < size && !connection->ended) {
+        if (connection->stream != NULL) {
+            if (connection->stream->on_bytes != NULL)
+                connection->stream->on_bytes(connection->stream_arg, bytes + used, size - used);
+            return;
+        }
         if (must_pause(connection)) {
             connection->paused = true;
             text_append(&connection->pending, bytes + used, size - used);
@@ -196,6 +203,8 @@ static void take_bytes(struct http_connection *connection, const char *bytes, si
 static void on_end_of_input(struct http_connection *connection)
 {
     connection->saw_eof = true;
+    if (connection->stream != NULL && !connection->ended)
+        connection->broken = true; /* the reader of a stream is gone; one that we end still gets our last words */
     connection->ended = true;
     if (connection->reading != NULL) {
         http_exchange_free(connection->reading);
@@ -249,6 +258,11 @@ static void write_out(struct http_connection *connection)
     if (is_sending(connection)) {
         if (connection->write_deadline_us == 0)
             connection->write_deadline_us = clock_monotonic_us() + WRITE_TIMEOUT_US;
+        if (connection->out_sent > out->length / 2) { /* a stream's buffer may never be empty: give back what is sent */
+            out->length -= connection->out_sent;
+            memmove(out->bytes, out->bytes + connection->out_sent, out->length + 1);
+            connection->out_sent = 0;
+        }
         return;
     }
     connection->write_deadline_us = 0;
@@ -285,9 +299,28 @@ static void end(struct http_connection *connection)
     set_deadline(connection, LINGER_TIMEOUT_US);
 }
 
+/* Effect: lets the stream fill what the kernel takes. Return: whether it has more to say and the kernel takes more. */
+static bool write_stream(struct http_connection *connection)
+{
+    bool has_more = true;
+    connection->dirty = true; /* what it writes now goes out now: no second turn for that */
+    for (int round = 0; has_more && round < HTTP_STREAM_ROUNDS_PER_TURN; round++) {
+        bool more = !connection->ended && !connection->cut && connection->stream->on_room(connection->stream_arg);
+        write_out(connection);
+        if (connection->cut)
+            connection->broken = true;
+        has_more = more && !connection->broken && !connection->ended && !is_sending(connection);
+    }
+    connection->dirty = false;
+    return has_more;
+}
+
 bool http_connection_finish_turn(struct http_connection *connection)
 {
-    if (!connection->broken)
+    bool has_more = false;
+    if (!connection->broken && connection->stream != NULL)
+        has_more = write_stream(connection);
+    else if (!connection->broken)
         write_out(connection);
     if (connection->ended && connection->queue_count == 0 && !is_sending(connection) && !connection->lingering)
         end(connection);
@@ -297,5 +330,5 @@ bool http_connection_finish_turn(struct http_connection *connection)
     }
     bool reads = !connection->saw_eof && (!connection->paused || connection->lingering);
     watch(connection, (reads ? LOOP_READ : 0) | (is_sending(connection) ? LOOP_WRITE : 0));
-    return http_connection_can_resume(connection);
+    return has_more || http_connection_can_resume(connection);
 }

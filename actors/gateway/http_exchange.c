@@ -144,7 +144,8 @@ static const char *reason_of(int status)
     static const struct {
         int status;
         const char *reason;
-    } reasons[] = {{200, "OK"},
+    } reasons[] = {{101, "Switching Protocols"},
+                   {200, "OK"},
                    {201, "Created"},
                    {202, "Accepted"},
                    {204, "No Content"},
@@ -152,6 +153,7 @@ static const char *reason_of(int status)
                    {304, "Not Modified"},
                    {400, "Bad Request"},
                    {401, "Unauthorized"},
+                   {403, "Forbidden"},
                    {404, "Not Found"},
                    {405, "Method Not Allowed"},
                    {408, "Request Timeout"},
@@ -159,6 +161,7 @@ static const char *reason_of(int status)
                    {413, "Content Too Large"},
                    {415, "Unsupported Media Type"},
                    {422, "Unprocessable Content"},
+                   {426, "Upgrade Required"},
                    {429, "Too Many Requests"},
                    {431, "Request Header Fields Too Large"},
                    {500, "Internal Server Error"},
@@ -207,8 +210,11 @@ static void add_traceparent(struct text *text, const struct http_exchange *excha
     add_line(text, "traceparent", value);
 }
 
+/* What a head says of the connection and the body's length. */
+enum framing { FRAMING_LENGTH, FRAMING_LENGTH_THEN_CLOSE, FRAMING_UNTIL_CLOSE, FRAMING_UPGRADE };
+
 static void add_head(struct text *text, struct http_exchange *exchange, int status, const char *content_type,
-                     size_t length, bool closes)
+                     size_t length, enum framing framing)
 {
     const struct http_request *request = &exchange->request;
     text_append_string(text, "HTTP/1.1 ");
@@ -219,7 +225,7 @@ static void add_head(struct text *text, struct http_exchange *exchange, int stat
     add_line(text, "Date", date_text(exchange->server));
     if (content_type != NULL)
         add_line(text, "Content-Type", content_type);
-    if (status != 204 && status != 304) {
+    if (status != 204 && status != 304 && framing <= FRAMING_LENGTH_THEN_CLOSE) {
         text_append_string(text, "Content-Length: ");
         text_append_uint(text, length);
         text_append(text, "\r\n", 2);
@@ -230,12 +236,20 @@ static void add_head(struct text *text, struct http_exchange *exchange, int stat
     add_line(text, "X-Content-Type-Options", "nosniff");
     if (status >= 400 || strncmp(request->path, "/api", 4) == 0)
         add_line(text, "Cache-Control", "no-store");
-    if (closes)
+    if (framing == FRAMING_UPGRADE)
+        text_append_string(text, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    else if (framing != FRAMING_LENGTH)
         add_line(text, "Connection", "close");
     else if (exchange->parse.is_http_1_0)
         add_line(text, "Connection", "keep-alive");
     text_append(text, exchange->headers.bytes, exchange->headers.length);
     text_append(text, "\r\n", 2);
+}
+
+void http_exchange_head_of_stream(struct http_exchange *exchange, struct text *text, int status,
+                                  const char *content_type)
+{
+    add_head(text, exchange, status, content_type, 0, status == 101 ? FRAMING_UPGRADE : FRAMING_UNTIL_CLOSE);
 }
 
 void http_add_header(struct http_request *request, const char *name, const char *value)
@@ -273,7 +287,7 @@ void http_respond(struct http_request *request, int status, const char *content_
     struct text *text = connection->queue_first == exchange ? &connection->out : &exchange->answer;
     if (content_type == NULL || status == 204 || status == 304)
         length = 0;
-    add_head(text, exchange, status, content_type, length, closes);
+    add_head(text, exchange, status, content_type, length, closes ? FRAMING_LENGTH_THEN_CLOSE : FRAMING_LENGTH);
     if (request->verb != VERB_HEAD && length > 0)
         text_append(text, body, length);
     if (closes)

@@ -4,6 +4,7 @@
 
 #include "http.h"
 #include "http_parse.h"
+#include "http_stream.h"
 #include "json_out.h"
 
 enum {
@@ -58,6 +59,9 @@ struct http_connection {
     struct text pending; /* read, but not looked at while paused */
     struct text out;
     size_t out_sent;
+    const struct http_stream_handler *stream; /* NULL: requests and answers */
+    void *stream_arg;
+    bool cut; /* the stream is to be closed after one attempt to write */
 };
 
 struct http_server {
@@ -102,6 +106,9 @@ struct http_exchange *http_exchange_new(struct http_server *server, struct http_
 void http_exchange_free(struct http_exchange *exchange);
 /* Effect: fills request from the parsed head: ids, trace, texts. */
 void http_exchange_identify(struct http_exchange *exchange);
+/* Effect: writes the head of an answer without length: 101 with its upgrade, or one that the connection's end ends. */
+void http_exchange_head_of_stream(struct http_exchange *exchange, struct text *text, int status,
+                                  const char *content_type);
 
 /* http.c: xoroshiro128+, seeded from the kernel: for ids that must be unique, not secret. */
 uint64_t http_random(uint64_t state[2]);

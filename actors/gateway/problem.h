@@ -19,6 +19,7 @@ enum problem_code {
     PROBLEM_IDEMPOTENCY_KEY_MISMATCH, /* 400 */
     PROBLEM_BAD_REQUEST,              /* 400: not HTTP as we take it */
     PROBLEM_UNAUTHORIZED,             /* 401, with WWW-Authenticate */
+    PROBLEM_FORBIDDEN,                /* 403: another origin's page */
     PROBLEM_NOT_FOUND,                /* 404 */
     PROBLEM_METHOD_NOT_ALLOWED,       /* 405 */
     PROBLEM_REQUEST_TIMEOUT,          /* 408 */
@@ -30,6 +31,7 @@ enum problem_code {
     PROBLEM_UNSUPPORTED_MEDIA_TYPE,   /* 415 */
     PROBLEM_IDEMPOTENCY_KEY_REUSED,   /* 422 */
     PROBLEM_AVATAR_UNDECODABLE,       /* 422 */
+    PROBLEM_UPGRADE_REQUIRED,         /* 426 */
     PROBLEM_RATE_LIMITED,             /* 429, with Retry-After */
     PROBLEM_HEADERS_TOO_LARGE,        /* 431 */
     PROBLEM_INTERNAL,                 /* 500 */
