@@ -15,6 +15,13 @@ target_compile_options(tulip_warnings INTERFACE -Wall -Wextra -Werror -Wconversi
 
 set(CMAKE_C_FLAGS_DEBUG "-O1 -g3 -fno-omit-frame-pointer")
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g1 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection -fcf-protection")
+if(TB_FUZZ)
+  if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang" OR NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    message(FATAL_ERROR "TB_FUZZ needs clang and a Debug build: -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  target_compile_options(tulip_warnings INTERFACE -w) # gcc judges our warnings; clang has others
+endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND TB_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)

@@ -260,7 +260,9 @@ int json_in_parse(struct json_in *in, const char *bytes, size_t length, struct e
 {
     *in = (struct json_in){0};
     start_arena();
-    struct scan scan = {.bytes = bytes, .length = length, .copy = arena_copy(&arena, bytes, length + 1)};
+    struct scan scan = {.bytes = bytes, .length = length, .copy = arena_alloc(&arena, length + 1)};
+    if (length > 0)
+        memcpy(scan.copy, bytes, length);
     scan_text(&scan);
     if (scan.too_deep)
         return err_set(err, "The JSON text is nested deeper than %d levels.", JSON_IN_DEPTH_MAX);

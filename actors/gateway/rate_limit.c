@@ -31,10 +31,27 @@ void rate_limit_free(struct rate_limit **limit)
     *limit = NULL;
 }
 
+static size_t slot_of(const char *address)
+{
+    return (size_t)(ids_hash(IDS_HASH_START, address, strlen(address)) % RATE_LIMIT_SLOTS);
+}
+
+struct rate_limit_left rate_limit_look(const struct rate_limit *limit, const char *address)
+{
+    const struct bucket *bucket = &limit->buckets[slot_of(address)];
+    struct rate_limit_left left = {.burst = 2 * limit->per_second, .remaining = 2 * limit->per_second};
+    if (strcmp(bucket->address, address) != 0)
+        return left;
+    int64_t a_second = limit->per_second * 1000000, missing = 2 * a_second - bucket->micro_tokens;
+    left.remaining = bucket->micro_tokens / 1000000;
+    left.reset_s = (missing + a_second - 1) / a_second;
+    return left;
+}
+
 bool rate_limit_take(struct rate_limit *limit, const char *address, int64_t now_us)
 {
     const int64_t cost = 1000000, full = 2 * limit->per_second * cost;
-    struct bucket *bucket = &limit->buckets[ids_hash(IDS_HASH_START, address, strlen(address)) % RATE_LIMIT_SLOTS];
+    struct bucket *bucket = &limit->buckets[slot_of(address)];
     if (strcmp(bucket->address, address) != 0) {
         (void)tb_copy_text(bucket->address, sizeof bucket->address, address);
         bucket->micro_tokens = full;

@@ -16,4 +16,13 @@ void rate_limit_free(struct rate_limit **limit);
 /* Return: whether a request of this address may pass now; now_us monotonic. */
 bool rate_limit_take(struct rate_limit *limit, const char *address, int64_t now_us);
 
+/* What an address may still do, in the words of the RateLimit headers. */
+struct rate_limit_left {
+    int64_t burst;     /* requests at once after a rest */
+    int64_t remaining; /* of them, now */
+    int64_t reset_s;   /* seconds until remaining is burst again, rounded up */
+};
+/* Return: how it stands with an address after its last rate_limit_take. */
+struct rate_limit_left rate_limit_look(const struct rate_limit *limit, const char *address);
+
 #endif

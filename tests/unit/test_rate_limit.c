@@ -48,6 +48,29 @@ START_TEST(more_addresses_than_places_are_no_trouble)
 }
 END_TEST
 
-CHECK_MAIN("rate_limit", tcase_add_test(cases, a_burst_passes_and_then_the_rate);
+START_TEST(what_is_left_is_told)
+{
+    struct rate_limit *limit = rate_limit_new(10);
+    struct rate_limit_left left = rate_limit_look(limit, "10.0.0.1");
+    ck_assert_int_eq(left.remaining, 20);
+    ck_assert_int_eq(left.reset_s, 0);
+    ck_assert(rate_limit_take(limit, "10.0.0.1", 1000));
+    left = rate_limit_look(limit, "10.0.0.1");
+    ck_assert_int_eq(left.burst, 20);
+    ck_assert_int_eq(left.remaining, 19);
+    ck_assert_int_eq(left.reset_s, 1);
+    while (rate_limit_take(limit, "10.0.0.1", 1000))
+        ;
+    left = rate_limit_look(limit, "10.0.0.1");
+    ck_assert_int_eq(left.remaining, 0);
+    ck_assert_int_eq(left.reset_s, 2);
+    ck_assert(rate_limit_take(limit, "10.0.0.1", 1001000));
+    ck_assert_int_eq(rate_limit_look(limit, "10.0.0.1").remaining, 9);
+    rate_limit_free(&limit);
+}
+END_TEST
+
+CHECK_MAIN("rate_limit", tcase_add_test(cases, what_is_left_is_told);
+           tcase_add_test(cases, a_burst_passes_and_then_the_rate);
            tcase_add_test(cases, a_rest_fills_the_bucket_and_no_more);
            tcase_add_test(cases, more_addresses_than_places_are_no_trouble);)
