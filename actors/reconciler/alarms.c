@@ -19,6 +19,8 @@ static const struct {
                                            "balances or ledger entries do not fit the books"},
     [RECONCILER_ALARM_OUTBOX_STUCK] = {"outbox-stuck", "critical",
                                        "seconds the oldest adjustment has waited for balance"},
+    [RECONCILER_ALARM_ACCEPT_LATENCY] = {"accept-latency", "critical",
+                                         "seconds the oldest order has waited for simfill"},
     [RECONCILER_ALARM_QUEUE_BACKLOG] = {"queue-backlog", "warning", "orders are accepted and not final yet"},
 };
 
@@ -72,6 +74,7 @@ void alarms_probed(struct reconciler_core *core, const struct input *in, const s
     judge(core, in, RECONCILER_ALARM_DLQ_DEPTH, (struct reading){probed->dead, 1, 1}, fx);
     judge(core, in, RECONCILER_ALARM_BALANCE_MISMATCH, (struct reading){mismatches, 1, 1}, fx);
     judge(core, in, RECONCILER_ALARM_OUTBOX_STUCK, (struct reading){oldest_seconds, 30, 5}, fx);
+    judge(core, in, RECONCILER_ALARM_ACCEPT_LATENCY, (struct reading){probed->order_oldest_ms / 1000, 10, 3}, fx);
     judge(core, in, RECONCILER_ALARM_QUEUE_BACKLOG, (struct reading){probed->orders_open, backlog, backlog / 2 + 1},
           fx);
 }

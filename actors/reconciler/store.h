@@ -34,6 +34,7 @@ struct reconciler_probed {
     uint64_t orders_open;
     uint64_t outbox_waiting;
     uint64_t outbox_oldest_ms; /* age of the first adjustment not taken, 0 = none */
+    uint64_t order_oldest_ms;  /* age of the oldest order that should be final by now, 0 = none */
     const char *last_account;  /* where to go on, "" = all were seen */
     uint64_t mismatches;
     const char *sample; /* JSON array */

@@ -235,11 +235,12 @@ $$;
 
 -- ---- what the reconciler does every few seconds; bounded, by index, whatever the size of the tables ----
 
--- Result: one row: how much is stuck, and whether the balances of up to a_limit accounts after a_after are what their last ledger entry
+-- Result: one row: how much is stuck (order_oldest_ms: the oldest order that simfill should have brought to its end; of those it has parked,
+-- since when it is due), and whether the balances of up to a_limit accounts after a_after are what their last ledger entry
 -- says (that the entries follow from each other is checked by reconciler_audit_step as they come). last_account '' = no account is left.
 CREATE FUNCTION reconciler_probe(a_region text, a_now timestamptz, a_after text, a_limit integer, OUT dead bigint, OUT retrying bigint,
-  OUT orders_open bigint, OUT outbox_waiting bigint, OUT outbox_oldest_ms bigint, OUT last_account text, OUT mismatches bigint, OUT sample jsonb)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+  OUT orders_open bigint, OUT outbox_waiting bigint, OUT outbox_oldest_ms bigint, OUT order_oldest_ms bigint, OUT last_account text, OUT mismatches bigint, OUT sample jsonb)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
   SELECT count(*) FILTER (WHERE state = 2), count(*) FILTER (WHERE state = 1) INTO dead, retrying
     FROM dead_letters WHERE region = a_region AND state IN (1, 2);
@@ -250,6 +251,14 @@ BEGIN
     FROM stream_heads o, stream_heads e, stream_heads x, cursors c
     WHERE o.region = a_region AND o.stream = 'orders' AND e.region = a_region AND e.stream = 'executions'
       AND x.region = a_region AND x.stream = 'outbox' AND c.region = a_region AND c.consumer = 'balance' AND c.stream = 'outbox';
+  -- Few rows after simfill's cursor are final already: it lags behind by some thousands at most.
+  SELECT coalesce(greatest(0, extract(epoch FROM a_now - least(
+      (SELECT o.created_at FROM (SELECT n.seq, n.created_at FROM orders n, cursors c
+          WHERE c.region = a_region AND c.consumer = 'simfill' AND c.stream = 'orders' AND n.region = a_region AND n.seq > c.position
+            AND n.kind = 1 ORDER BY n.seq LIMIT 10000) o
+        WHERE NOT EXISTS (SELECT FROM executions e WHERE e.region = a_region AND e.order_seq = o.seq AND e.leg = 0)
+        ORDER BY o.seq LIMIT 1),
+      (SELECT min(p.due_at) FROM parked_orders p WHERE p.region = a_region))) * 1000), 0) INTO order_oldest_ms;
   SELECT CASE WHEN count(*) = a_limit THEN max(p.account) ELSE '' END, count(*) FILTER (WHERE p.wrong),
       coalesce(jsonb_agg(jsonb_build_object('account', p.account, 'balanceCents', p.balance_cents, 'lastEntryCents', p.resulting_cents))
                FILTER (WHERE p.wrong AND p.number <= 5), '[]')

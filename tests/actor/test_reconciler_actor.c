@@ -156,9 +156,17 @@ START_TEST(stuck_work_raises_alarms)
 {
     start();
     testdb_run(url, "UPDATE outbox SET created_at = now() - interval '1 minute' WHERE order_seq = 8; "
-                    "UPDATE stream_heads SET total = total + 1000 WHERE stream = 'orders'");
+                    "UPDATE stream_heads SET total = total + 1000 WHERE stream = 'orders'; "
+                    "UPDATE orders SET created_at = now() - interval '1 minute' WHERE seq = 9");
     ck_assert(wait_alarm("outbox-stuck", true));
     ck_assert(wait_alarm("queue-backlog", true));
+    ck_assert(wait_alarm("accept-latency", true)); /* simfill does not run here */
+    testdb_run(url, "UPDATE orders SET created_at = now() WHERE seq = 9; UPDATE cursors SET position = 9 WHERE "
+                    "consumer = 'simfill'; "
+                    "INSERT INTO parked_orders VALUES ('nl-1', 9, now() + interval '1 hour')");
+    ck_assert(wait_alarm("accept-latency", false));
+    testdb_run(url, "UPDATE parked_orders SET due_at = now() - interval '1 minute' WHERE order_seq = 9");
+    ck_assert(wait_alarm("accept-latency", true));
     rig_free(&rig);
 }
 END_TEST

@@ -124,6 +124,7 @@ static const struct {
     {"dlq-depth", {.dead = 1}, {.dead = 1}},
     {"balance-mismatch", {.mismatches = 1}, {.mismatches = 1}},
     {"outbox-stuck", {.outbox_oldest_ms = 30000}, {.outbox_oldest_ms = 6000}},
+    {"accept-latency", {.order_oldest_ms = 10000}, {.order_oldest_ms = 3500}},
     {"queue-backlog", {.orders_open = 100}, {.orders_open = 60}},
 };
 
