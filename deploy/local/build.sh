@@ -9,7 +9,9 @@ build_run() {
   {
     cmake -S "$TULIP_HOME" -B "$dir" -G Ninja "-DCMAKE_BUILD_TYPE=$type" && cmake --build "$dir" ${1:+--target "$@"}
   } >"$log" 2>&1 && return
-  tail -n 30 "$log" >&2
+  # With several compilers at once the fault is not at the end: show the first ones, and the end.
+  { grep -E -m 12 -A 3 'error:|error |undefined reference' "$log" || true; } >&2
+  tail -n 6 "$log" >&2
   fail "the $type build failed; its whole log is $log" "Packages missing after an update of the system? Remove $dir and try again."
 }
 

@@ -47,7 +47,7 @@ settings_check() {
   for name in $(compgen -e); do
     [[ $name == TB_* ]] && ! settings_is_exempt "$name" || continue
     case $name in
-      TB_INSTANCE | TB_RUN_DIR | TB_RESTARTS) fail "$name is the launcher's own to set" "Unset it." ;;
+      TB_INSTANCE | TB_RUN_DIR | TB_RESTARTS | TB_LOG_DIR) fail "$name is the launcher's own to set" "Unset it." ;;
     esac
     if ! grep -qxF "$name" <<<"$known"; then
       nearest=$(settings_nearest "$name" <<<"$known")
@@ -80,6 +80,7 @@ settings_write() {
   done
   stage settings/TB_PORT "$PORT"
   stage settings/TB_RUN_DIR "$RUN_DIR"
+  stage settings/TB_LOG_DIR "$LOGS"
   stage settings/TB_REGION "$region"
   settings_note_build
   [[ -n ${TB_UI_DIR-} || ! -d $TULIP_HOME/ui/dist ]] || stage settings/TB_UI_DIR "$TULIP_HOME/ui/dist"
