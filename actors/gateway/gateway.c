@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/resource.h>
 
+#include "admission.h"
 #include "base.h"
 #include "clock.h"
 #include "commands.h"
@@ -19,7 +20,6 @@
 #include "openapi.h"
 #include "order_json.h"
 #include "orders.h"
-#include "rate_limit.h"
 #include "static_files.h"
 #include "store.h"
 #include "waits.h"
@@ -33,7 +33,8 @@ struct gateway_actor {
     struct gateway_core core;
     struct arena scratch;
     struct db_statement *statements; /* reads.c's and orders.c's */
-    bool limits_loopback;
+    struct admission admission;
+    uint64_t refused_counted; /* connections, already in the metric */
 };
 
 /* --- what parts ask of it --- */
@@ -135,16 +136,12 @@ static bool is_admin(const struct gateway *gateway, const struct http_request *r
     return difference == 0;
 }
 
-static bool is_limited(struct gateway_actor *actor, const struct http_request *request, unsigned flags)
+static bool is_admitted(struct gateway_actor *actor, struct http_request *request, unsigned route_flags)
 {
-    struct gateway *gateway = &actor->gateway;
-    if (gateway->rate_limit == NULL || (flags & ROUTE_UNLIMITED) != 0 ||
-        (request->client_is_loopback && !actor->limits_loopback))
-        return false;
-    if (rate_limit_take(gateway->rate_limit, request->client_address, request->received_us))
-        return false;
-    metrics_count(actor_metrics(gateway->actor), METRIC_RATE_LIMITED, 1);
-    return true;
+    enum admission_verdict verdict = admission_check(&actor->admission, request, route_flags);
+    if (verdict == ADMISSION_LIMITED)
+        metrics_count(actor_metrics(actor->gateway.actor), METRIC_RATE_LIMITED, 1);
+    return verdict == ADMITTED;
 }
 
 static void respond_with_allow(struct http_request *request, unsigned verbs, bool is_options)
@@ -181,9 +178,9 @@ static void on_request(void *arg, struct http_request *request)
     arena_reset(gateway->scratch);
     bool decoded = router_find(&gateway->router, request->verb, request->path, match);
     const struct route *route = match->route;
-    if (is_limited(actor, request, route == NULL ? 0 : route->flags)) {
-        problem_respond(request, PROBLEM_RATE_LIMITED, NULL);
-    } else if (match->verbs == 0) {
+    if (!is_admitted(actor, request, route == NULL ? 0 : route->flags))
+        return;
+    if (match->verbs == 0) {
         respond_outside(gateway, request);
     } else if (request->verb == VERB_OPTIONS || route == NULL) {
         respond_with_allow(request, match->verbs, request->verb == VERB_OPTIONS);
@@ -274,6 +271,10 @@ static void set_gauges(struct gateway_actor *actor, struct effects *fx)
 {
     effects_gauge(fx, METRIC_HTTP_CONNECTIONS, (int64_t)http_server_connections(actor->gateway.http));
     effects_gauge(fx, METRIC_LIVE_CLIENTS, (int64_t)live_hub_clients(actor->gateway.live));
+    uint64_t refused = http_server_refused(actor->gateway.http);
+    metrics_count(actor_metrics(actor->gateway.actor), METRIC_HTTP_CONNECTIONS_REFUSED,
+                  (int64_t)(refused - actor->refused_counted));
+    actor->refused_counted = refused;
 }
 
 static void step(void *state, const struct input *in, struct effects *fx)
@@ -342,16 +343,14 @@ static int init(void *state, const struct config *config, struct err *err)
     ids_random(gateway->random_state, sizeof gateway->random_state);
     gateway->random_state[0] |= 1;
     add_routes(&gateway->router);
-    if (config_integer(config, "rate_limit") > 0)
-        gateway->rate_limit = rate_limit_new(config_integer(config, "rate_limit"));
-    actor->limits_loopback = config_boolean(config, "rate_limit_loopback");
+    admission_init(&actor->admission, config);
     return 0;
 }
 
 static void release(void *state)
 {
     struct gateway_actor *actor = state;
-    rate_limit_free(&actor->gateway.rate_limit);
+    admission_release(&actor->admission);
     gateway_core_release(&actor->core);
     text_release(&actor->gateway.buffer);
     arena_release(&actor->scratch);
@@ -407,9 +406,12 @@ static int attach(void *state, struct actor *owner, struct err *err)
                                    .port = (int)config_integer(gateway->config, "port"),
                                    .region = gateway->region,
                                    .connections_max = connections_max(),
+                                   .connections_per_address_max =
+                                       (size_t)config_integer(gateway->config, "connections_per_address"),
                                    .head_timeout_us = 10 * SECOND_US,
                                    .body_timeout_us = 30 * SECOND_US,
                                    .idle_timeout_us = 75 * SECOND_US};
+    options.connections_loopback_max = options.connections_max / 2;
     gateway->actor = owner;
     gateway->commands = commands_new(gateway, loop);
     gateway->waits = waits_new(gateway, loop);
@@ -476,6 +478,9 @@ static const struct metric_spec metrics[GATEWAY_METRICS_COUNT] = {
     [METRIC_ORDERS_RESENT] = {"tb_orders_resent_total", "", "Orders sent to the sequencer again after silence",
                               METRIC_COUNTER},
     [METRIC_RATE_LIMITED] = {"tb_rate_limited_total", "", "Requests answered 429", METRIC_COUNTER},
+    [METRIC_HTTP_CONNECTIONS_REFUSED] = {"tb_http_connections_refused_total", "",
+                                         "Connections closed at once: too many, in all or of one address",
+                                         METRIC_COUNTER},
     [METRIC_LIVE_CLIENTS] = {"tb_live_clients", "", "Open event streams, SSE and WebSocket", METRIC_GAUGE},
 };
 
@@ -488,6 +493,11 @@ static const struct config_key config_keys[] = {
     {"rate_limit", CONFIG_INTEGER, "1000", 0, 1000000,
      "requests per second and client address, bursts of twice as many; 0 is no limit"},
     {"rate_limit_loopback", CONFIG_BOOLEAN, "false", 0, 0, "whether clients on this machine are limited too"},
+    {"connections_per_address", CONFIG_INTEGER, "512", 0, 8192,
+     "open connections per client address (IPv6: per /64), not on this machine; 0 is no limit"},
+    {"allowed_hosts", CONFIG_TEXT, "", 0, 0,
+     "further names this server answers to in Host, blanks between; * for any. Loopback and the listen address always "
+     "are"},
     {NULL, 0, NULL, 0, 0, NULL},
 };
 

@@ -48,13 +48,13 @@ enum gateway_metric {
     METRIC_ORDERS_RESENT,
     METRIC_RATE_LIMITED,
     METRIC_LIVE_CLIENTS,
+    METRIC_HTTP_CONNECTIONS_REFUSED,
     GATEWAY_METRICS_COUNT,
 };
 
 struct gateway_core;
 struct commands;
 struct waits;
-struct rate_limit;
 struct operations; /* operations.c */
 struct live_hub;
 
@@ -74,7 +74,6 @@ struct gateway {
     struct text buffer;        /* the same, for building an answer: text_clear() first */
     struct commands *commands;
     struct waits *waits;
-    struct rate_limit *rate_limit;
     struct live_hub *live;         /* event streams: SSE and WebSocket */
     struct operations *operations; /* set by operations_new; health, metrics, status */
     uint64_t random_state[2];

@@ -31,7 +31,9 @@ uint64_t http_random(uint64_t state[2])
     return result;
 }
 
-/* Effect: reads the peer's address. Return: whether it is this machine. */
+/* Effect: reads the peer's address, the way limits per address count it: of IPv6 the first 64 bits, for whoever has one
+ * address usually has all that share them; an IPv4 address that came over IPv6 as itself. Return: whether it is this
+ * machine. */
 static bool describe_peer(const struct sockaddr_storage *peer, char *text, size_t size)
 {
     text[0] = '\0';
@@ -40,10 +42,24 @@ static bool describe_peer(const struct sockaddr_storage *peer, char *text, size_
         (void)inet_ntop(AF_INET, &v4->sin_addr, text, (socklen_t)size);
         return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
     }
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
-    (void)inet_ntop(AF_INET6, &v6->sin6_addr, text, (socklen_t)size);
-    bool mapped_loopback = IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127;
-    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) || mapped_loopback;
+    struct in6_addr address = ((const struct sockaddr_in6 *)peer)->sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&address)) {
+        (void)inet_ntop(AF_INET, &address.s6_addr[12], text, (socklen_t)size);
+        return address.s6_addr[12] == 127;
+    }
+    bool is_loopback = IN6_IS_ADDR_LOOPBACK(&address);
+    if (!is_loopback)
+        memset(&address.s6_addr[8], 0, 8);
+    (void)inet_ntop(AF_INET6, &address, text, (socklen_t)size);
+    return is_loopback;
+}
+
+/* Return: whether one more connection of this address is too many. */
+static bool is_too_many(const struct http_server *server, const char *address, bool loopback)
+{
+    size_t most = loopback ? server->options.connections_loopback_max : server->options.connections_per_address_max;
+    return server->connection_count >= server->options.connections_max ||
+           (most > 0 && address_count_of(server->addresses, address) >= most);
 }
 
 static void on_accept(void *arg, int fd, int events)
@@ -58,12 +74,13 @@ static void on_accept(void *arg, int fd, int events)
             loop_io_change(server->listen_io, 0); /* until the next sweep: asking at once again would spin */
         if (client < 0)
             return;
-        if (server->connection_count >= server->options.connections_max) {
+        char address[ADDRESS_TEXT_MAX];
+        bool loopback = describe_peer(&peer, address, sizeof address);
+        if (is_too_many(server, address, loopback)) {
+            server->refused_count++;
             (void)close(client);
             continue;
         }
-        char address[ADDRESS_TEXT_MAX];
-        bool loopback = describe_peer(&peer, address, sizeof address);
         http_connection_accept(server, client, address, loopback);
     }
 }
@@ -192,6 +209,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_options
     server->handler = *handler;
     server->arg = arg;
     server->listen_fd = fd;
+    server->addresses = address_count_new(options->connections_max);
     server->port = port;
     ids_random(server->random_state, sizeof server->random_state);
     server->random_state[0] |= 1;
@@ -243,6 +261,7 @@ void http_server_free(struct http_server **server)
         text_release(&exchange->headers);
         free(exchange);
     }
+    address_count_free(&s->addresses);
     loop_prepare_free(&s->prepare);
     loop_timer_free(&s->sweep);
     loop_timer_free(&s->wake);
@@ -260,6 +279,11 @@ size_t http_server_unanswered(const struct http_server *server)
     for (const struct http_exchange *exchange = server->all; exchange != NULL; exchange = exchange->all_next)
         count += exchange->queued;
     return count;
+}
+
+uint64_t http_server_refused(const struct http_server *server)
+{
+    return server->refused_count;
 }
 
 size_t http_server_connections(const struct http_server *server)

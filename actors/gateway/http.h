@@ -34,7 +34,7 @@ struct http_request {
     size_t header_count;
     const char *body; /* body[body_length] is 0 */
     size_t body_length;
-    const char *client_address; /* "127.0.0.1" */
+    const char *client_address; /* "127.0.0.1"; of IPv6 the first 64 bits, "2001:db8:1:2::" */
     bool client_is_loopback;
     char request_id[68];  /* what X-Request-Id answers */
     uint8_t trace_id[16]; /* the caller's, or a new one */
@@ -58,8 +58,8 @@ const char *http_keep(struct http_request *request, const char *text);
 void http_add_header(struct http_request *request, const char *name, const char *value);
 
 /* Effect: answers and ends the request. body is copied; content_type NULL = no body at all (204). Content-Length, Date,
- * X-Request-Id, X-TB-Region, traceparent, X-Content-Type-Options and, under /api, Cache-Control are added here; HEAD
- * sends no body. */
+ * X-Request-Id, X-TB-Region, traceparent, the headers of http_security.c and, under /api, Cache-Control are added
+ * here; HEAD sends no body. */
 void http_respond(struct http_request *request, int status, const char *content_type, const char *body, size_t length);
 /* The same with Content-Type application/json. */
 void http_respond_json(struct http_request *request, int status, const char *body, size_t length);
@@ -85,9 +85,11 @@ struct http_options {
     int port;            /* 0 = any free one (tests) */
     const char *region;  /* X-TB-Region; borrowed */
     size_t connections_max;
-    int64_t head_timeout_us; /* first byte to end of head */
-    int64_t body_timeout_us; /* end of head to end of body */
-    int64_t idle_timeout_us; /* keep-alive */
+    size_t connections_per_address_max; /* of clients elsewhere; 0 = no limit of its own */
+    size_t connections_loopback_max;    /* of each loopback address; 0 = no limit of its own */
+    int64_t head_timeout_us;            /* first byte to end of head */
+    int64_t body_timeout_us;            /* end of head to end of body */
+    int64_t idle_timeout_us;            /* keep-alive */
 };
 
 /* Effect: listens. Gives a server for http_server_free, or NULL with err set (the port is taken, …). */
@@ -100,6 +102,8 @@ void http_server_free(struct http_server **server);
 void http_server_drain(struct http_server *server);
 int http_server_port(const struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
+/* Return: how many connections were closed at once because there were too many. */
+uint64_t http_server_refused(const struct http_server *server);
 /* Return: requests that handlers still hold. */
 size_t http_server_unanswered(const struct http_server *server);
 

@@ -49,6 +49,7 @@ void http_connection_accept(struct http_server *server, int fd, const char *addr
         server->connections->previous = connection;
     server->connections = connection;
     server->connection_count++;
+    (void)address_count_add(server->addresses, connection->address);
     set_deadline(connection, server->options.head_timeout_us);
 }
 
@@ -87,6 +88,7 @@ void http_connection_close(struct http_connection *connection)
     else
         server->connections = connection->next;
     server->connection_count--;
+    address_count_remove(server->addresses, connection->address);
     loop_io_free(&connection->io);
     (void)close(connection->fd);
     if (connection->stream != NULL)

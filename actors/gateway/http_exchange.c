@@ -233,7 +233,7 @@ static void add_head(struct text *text, struct http_exchange *exchange, int stat
     add_line(text, "X-Request-Id", request->request_id);
     add_line(text, "X-TB-Region", exchange->server->options.region);
     add_traceparent(text, exchange);
-    add_line(text, "X-Content-Type-Options", "nosniff");
+    http_security_headers(text, request->path);
     if (status >= 400 || strncmp(request->path, "/api", 4) == 0)
         add_line(text, "Cache-Control", "no-store");
     if (framing == FRAMING_UPGRADE)

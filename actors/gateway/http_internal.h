@@ -2,6 +2,7 @@
 #ifndef TB_GATEWAY_HTTP_INTERNAL_H
 #define TB_GATEWAY_HTTP_INTERNAL_H
 
+#include "address_count.h"
 #include "http.h"
 #include "http_parse.h"
 #include "http_stream.h"
@@ -13,7 +14,6 @@ enum {
     OUT_KEPT_MAX = 16 * 1024, /* a larger buffer is given back when it is empty */
     READ_SIZE = 64 * 1024,
     EXCHANGES_KEPT_MAX = 512,
-    ADDRESS_TEXT_MAX = 48,
     KEPT_MAX = 4 * 256, /* four path parameters */
 };
 #define LINGER_TIMEOUT_US (2 * 1000000LL)
@@ -77,6 +77,8 @@ struct http_server {
     struct loop_timer *wake; /* another turn is needed at once */
     struct http_connection *connections;
     size_t connection_count;
+    struct address_count *addresses; /* of the connections */
+    uint64_t refused_count;          /* connections closed at once */
     struct http_connection *dirty;
     struct http_exchange *all, *free;
     size_t free_count;
@@ -109,6 +111,9 @@ void http_exchange_identify(struct http_exchange *exchange);
 /* Effect: writes the head of an answer without length: 101 with its upgrade, or one that the connection's end ends. */
 void http_exchange_head_of_stream(struct http_exchange *exchange, struct text *text, int status,
                                   const char *content_type);
+
+/* http_security.c. Effect: adds the headers for browsers that fit what stands at path. */
+void http_security_headers(struct text *text, const char *path);
 
 /* http.c: xoroshiro128+, seeded from the kernel: for ids that must be unique, not secret. */
 uint64_t http_random(uint64_t state[2]);

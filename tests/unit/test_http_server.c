@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "base.h"
 #include "check_main.h"
 #include "problem.h"
@@ -27,6 +28,9 @@ static int stop_pipe[2];
 static pthread_t thread;
 static char *large;
 static char files[64]; /* a directory of files to serve */
+static struct admission admission;
+static bool admits; /* requests are asked what the gateway asks them */
+static size_t loopback_max;
 
 /* Answers what is held, the youngest first: the server has to put it in order. */
 static void release_held(void *arg)
@@ -41,6 +45,8 @@ static void release_held(void *arg)
 static void on_request(void *arg, struct http_request *request)
 {
     (void)arg;
+    if (admits && admission_check(&admission, request, 0) != ADMITTED)
+        return;
     if (strcmp(request->path, "/echo") == 0) {
         http_respond(request, 200, "text/plain", request->body, request->body_length);
     } else if (strcmp(request->path, "/later") == 0) {
@@ -94,6 +100,7 @@ static void start(void)
                                    .port = 0,
                                    .region = "nl-1",
                                    .connections_max = CONNECTIONS,
+                                   .connections_loopback_max = loopback_max,
                                    .head_timeout_us = 400000,
                                    .body_timeout_us = 400000,
                                    .idle_timeout_us = 600000};
@@ -481,6 +488,150 @@ START_TEST(connections_beyond_the_limit_are_closed)
 }
 END_TEST
 
+START_TEST(connections_of_one_address_have_their_own_limit)
+{
+    enum { OF_ONE = 3 };
+    int fds[OF_ONE];
+    loopback_max = OF_ONE;
+    start();
+    for (int i = 0; i < OF_ONE; i++) {
+        char byte;
+        fds[i] = dial();
+        send_text(fds[i], "GET /echo HTTP/1.1\r\n" HOST "\r\n");
+        ck_assert_int_eq(recv(fds[i], &byte, 1, 0), 1);
+    }
+    for (int i = 0; i < 5; i++) {
+        char *answer = talk("GET /echo HTTP/1.1\r\n" HOST END);
+        ck_assert_str_eq(answer, "");
+        free(answer);
+    }
+    (void)close(fds[0]);
+    bool good = false;
+    for (int tries = 0; tries < 200 && !good; tries++) { /* whoever goes makes room */
+        char *answer = talk("GET /echo HTTP/1.1\r\n" HOST END);
+        good = strstr(answer, "200 OK") != NULL;
+        free(answer);
+    }
+    ck_assert(good);
+    (void)close(fds[1]);
+    (void)close(fds[2]);
+    stop();
+    loopback_max = 0;
+}
+END_TEST
+
+/* Effect: sends begin, then a byte now and then until the server answers. Gives the answer. */
+static char *dribble(const char *begin)
+{
+    struct timeval pause = {.tv_usec = 50000};
+    int fd = dial();
+    send_text(fd, begin);
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &pause, sizeof pause), 0);
+    char byte = 0;
+    int sent = 0;
+    while (recv(fd, &byte, 1, MSG_PEEK) < 0 && sent++ < 200)
+        send_text(fd, "x");
+    char *answer = read_all(fd, NULL);
+    ck_assert_msg(sent > 2 && sent < 200, "%d bytes were taken: %s", sent, answer);
+    (void)close(fd);
+    return answer;
+}
+
+START_TEST(a_byte_now_and_then_moves_no_deadline)
+{
+    start();
+    char *answer = dribble("GET /echo HTTP/1.1\r\nHost: a\r\nX-Long: ");
+    ck_assert_ptr_nonnull(strstr(answer, "HTTP/1.1 408"));
+    free(answer);
+    answer = dribble("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 5000\r\n\r\n");
+    ck_assert_ptr_nonnull(strstr(answer, "HTTP/1.1 408"));
+    free(answer);
+    stop();
+}
+END_TEST
+
+static const struct {
+    const char *request;
+    const char *wanted; /* NULL: 200 */
+} admissions[] = {
+    {"GET /echo HTTP/1.1\r\nHost: localhost:1\r\n", NULL},
+    {"GET /echo HTTP/1.0\r\n", NULL},
+    {"GET /echo HTTP/1.1\r\nHost: evil.example\r\n", "BAD_REQUEST"},
+    {"POST /echo HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n", "BAD_REQUEST"},
+    {"POST /echo HTTP/1.1\r\nHost: localhost:1\r\nOrigin: http://localhost:1\r\n", NULL},
+    {"POST /echo HTTP/1.1\r\nHost: localhost:1\r\nOrigin: http://localhost:2\r\n", "FORBIDDEN"},
+    {"POST /echo HTTP/1.1\r\nHost: localhost:1\r\nOrigin: null\r\n", "FORBIDDEN"},
+    {"DELETE /echo HTTP/1.1\r\nHost: localhost:1\r\nOrigin: http://localhost:1\r\nOrigin: http://localhost:1\r\n",
+     "FORBIDDEN"},
+    {"GET /echo HTTP/1.1\r\nHost: localhost:1\r\nOrigin: http://evil.example\r\n", NULL},
+};
+
+START_TEST(requests_for_others_and_of_others_are_refused)
+{
+    char request[512];
+    admits = true;
+    admission = (struct admission){.rate_limit = NULL};
+    host_check_init(&admission.hosts, "", "127.0.0.1");
+    start();
+    for (size_t i = 0; i < TB_ARRAY_SIZE(admissions); i++) {
+        (void)snprintf(request, sizeof request, "%s" END, admissions[i].request);
+        char *answer = talk(request);
+        const char *wanted = admissions[i].wanted == NULL ? " 200 OK" : admissions[i].wanted;
+        ck_assert_msg(strstr(answer, wanted) != NULL, "%s\n%s", request, answer);
+        ck_assert_ptr_null(strstr(answer, "RateLimit"));
+        free(answer);
+    }
+    stop();
+    admits = false;
+}
+END_TEST
+
+START_TEST(the_rate_is_told_and_kept)
+{
+    admits = true;
+    admission = (struct admission){.rate_limit = rate_limit_new(1), .limits_loopback = true};
+    host_check_init(&admission.hosts, "", "127.0.0.1");
+    start();
+    char *answer = talk("GET /echo HTTP/1.1\r\nHost: localhost\r\n\r\nGET /echo HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                        "GET /echo HTTP/1.1\r\nHost: localhost\r\n" END);
+    ck_assert_uint_eq(count_of(answer, "RateLimit-Limit: 2\r\n"), 3);
+    ck_assert_ptr_nonnull(strstr(answer, "RateLimit-Remaining: 1\r\nRateLimit-Reset: 1\r\n"));
+    ck_assert_ptr_nonnull(strstr(answer, "RateLimit-Remaining: 0\r\nRateLimit-Reset: 2\r\n"));
+    ck_assert_uint_eq(count_of(answer, "HTTP/1.1 200 OK"), 2);
+    const char *refusal = strstr(answer, "HTTP/1.1 429");
+    ck_assert_ptr_nonnull(refusal);
+    ck_assert_ptr_nonnull(strstr(refusal, "\r\nRetry-After: 1\r\n"));
+    ck_assert_ptr_nonnull(strstr(refusal, "RATE_LIMITED"));
+    free(answer);
+    stop();
+    admission_release(&admission);
+    admits = false;
+}
+END_TEST
+
+START_TEST(browsers_are_told_what_may_be_done)
+{
+    static const char *const of_all[] = {
+        "\r\nX-Content-Type-Options: nosniff\r\n", "\r\nReferrer-Policy: no-referrer\r\n",
+        "\r\nCross-Origin-Resource-Policy: same-origin\r\n", "frame-ancestors 'none'\r\n"};
+    static const char *const paths[] = {"/", "/api/x", "/absent", "/../x", "/apiary"};
+    char request[128];
+    start();
+    for (size_t i = 0; i < TB_ARRAY_SIZE(paths); i++) {
+        (void)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n" HOST END, paths[i]);
+        char *answer = talk(request);
+        for (size_t j = 0; j < TB_ARRAY_SIZE(of_all); j++)
+            ck_assert_msg(count_of(answer, of_all[j]) == 1, "%s: %s: %s", paths[i], of_all[j], answer);
+        bool is_data = strcmp(paths[i], "/api/x") == 0;
+        ck_assert_msg(count_of(answer, "default-src 'none'") == is_data, "%s: %s", paths[i], answer);
+        ck_assert_msg(count_of(answer, "script-src 'self'") == !is_data, "%s: %s", paths[i], answer);
+        ck_assert_ptr_null(strstr(answer, "unsafe"));
+        free(answer);
+    }
+    stop();
+}
+END_TEST
+
 static void put_file(const char *name, const char *content)
 {
     char path[128];
@@ -580,5 +731,9 @@ CHECK_MAIN("http_server", tcase_add_test(cases, an_answer_carries_the_headers_of
            tcase_add_test(cases, a_slow_head_is_answered_408_and_silence_closed);
            tcase_add_test(cases, large_answers_arrive_whole_while_others_are_served);
            tcase_add_test(cases, connections_beyond_the_limit_are_closed);
+           tcase_add_test(cases, connections_of_one_address_have_their_own_limit);
+           tcase_add_test(cases, a_byte_now_and_then_moves_no_deadline);
+           tcase_add_test(cases, requests_for_others_and_of_others_are_refused);
+           tcase_add_test(cases, the_rate_is_told_and_kept); tcase_add_test(cases, browsers_are_told_what_may_be_done);
            tcase_add_test(cases, files_are_served_from_beneath_their_directory_and_nowhere_else);
            tcase_add_test(cases, a_taken_port_is_told_in_words);)
