@@ -490,6 +490,8 @@ static const struct config_key config_keys[] = {
     {"admin_token", CONFIG_SECRET, "", 0, 0, "bearer token that operating requests must carry; empty asks for none"},
     {"ui_dir", CONFIG_TEXT, "", 0, 0,
      "directory of the built web page, served at /; empty serves a note about the API"},
+    {"log_dir", CONFIG_TEXT, "", 0, 0,
+     "directory of the actors' logs, one sub-directory each, for GET /api/logs; empty has none"},
     {"rate_limit", CONFIG_INTEGER, "1000", 0, 1000000,
      "requests per second and client address, bursts of twice as many; 0 is no limit"},
     {"rate_limit_loopback", CONFIG_BOOLEAN, "false", 0, 0, "whether clients on this machine are limited too"},

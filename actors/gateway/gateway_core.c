@@ -106,6 +106,12 @@ static size_t offer(struct gateway_core *core, struct effects *fx, enum view_str
     }
 }
 
+static void take_order(struct gateway_core *core, const Tb__OrderRecord *record)
+{
+    view_apply_order(&core->view, record);
+    pulse_take(&core->pulse, record);
+}
+
 static void on_feed(struct gateway_core *core, const struct input *in, struct effects *fx)
 {
     struct view *view = &core->view;
@@ -113,7 +119,7 @@ static void on_feed(struct gateway_core *core, const struct input *in, struct ef
     case TB__MESSAGE_TYPE__ORDERS_APPENDED: {
         const Tb__OrdersAppended *feed = (const Tb__OrdersAppended *)in->message;
         for (size_t i = offer(core, fx, VIEW_ORDERS, in->first_seq, feed->n_records); i < feed->n_records; i++)
-            view_apply_order(view, feed->records[i]);
+            take_order(core, feed->records[i]);
         break;
     }
     case TB__MESSAGE_TYPE__EXECUTIONS_APPENDED: {
@@ -169,6 +175,7 @@ static void take_snapshot(struct gateway_core *core, const struct store_snapshot
     for (size_t i = 0; i < snapshot->unsettled_count; i++)
         view_set_unsettled(view, snapshot->unsettled[i].order_seq, snapshot->unsettled[i].user_id,
                            snapshot->unsettled[i].delta);
+    pulse_begin(&core->pulse, view_stream_last(view, VIEW_ORDERS));
     view->ready = true;
     effects_ready(fx);
 }
@@ -210,7 +217,7 @@ static void take_rows(struct gateway_core *core, enum view_stream stream, const 
     }
     for (size_t i = 0; i < rows->count; i++) {
         if (stream == VIEW_ORDERS)
-            view_apply_order(&core->view, &rows->orders[i]);
+            take_order(core, &rows->orders[i]);
         else if (stream == VIEW_EXECUTIONS)
             view_apply_execution(&core->view, &rows->executions[i]);
         else

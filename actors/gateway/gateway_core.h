@@ -7,11 +7,13 @@
 #include "cancels.h"
 #include "core.h"
 #include "flights.h"
+#include "pulse.h"
 #include "view.h"
 
 struct gateway_core {
     const char *region; /* borrowed */
     struct view view;
+    struct pulse pulse; /* of the orders that view has seen */
     struct flights *flights;
     struct cancels *cancels;
     bool stopping;

@@ -8,18 +8,27 @@
 #include "clock.h"
 #include "cues.h"
 #include "fleet.h"
+#include "gateway_core.h"
+#include "logs.h"
 #include "metrics_text.h"
+#include "percentile.h"
+#include "reads.h"
+
+enum { PULSE_LATENCY_SECONDS = 60 };
 
 struct operations {
     struct gateway *gateway;
     struct fleet fleet;
     struct cues cues;
+    struct percentile_window accepts; /* tb_order_accept_seconds of all gateways */
+    struct logs *logs;
 };
 
 struct operations *operations_new(struct gateway *gateway)
 {
     struct operations *operations = tb_alloc_zero(1, sizeof(*operations));
     operations->gateway = gateway;
+    operations->logs = logs_new(actor_loop(gateway->actor), config_text(gateway->config, "log_dir"));
     return operations;
 }
 
@@ -27,6 +36,7 @@ void operations_free(struct operations **operations)
 {
     if (*operations != NULL) {
         fleet_release(&(*operations)->fleet);
+        logs_free(&(*operations)->logs);
         free(*operations);
         *operations = NULL;
     }
@@ -35,6 +45,12 @@ void operations_free(struct operations **operations)
 void operations_heartbeat(struct operations *operations, const Tb__Heartbeat *heartbeat, int64_t now_us)
 {
     fleet_hear(&operations->fleet, heartbeat, now_us);
+    for (size_t i = 0; i < heartbeat->n_metrics; i++) {
+        const Tb__Metric *metric = heartbeat->metrics[i];
+        if (strcmp(metric->name, "tb_order_accept_seconds") == 0 && metric->n_buckets == metric->n_bounds + 1)
+            percentile_hear(&operations->accepts, heartbeat->instance, metric->bounds, metric->buckets,
+                            metric->n_buckets, now_us);
+    }
     cues_update(&operations->cues, &operations->fleet, read_pool_is_up(operations->gateway->reads), now_us);
 }
 
@@ -144,6 +160,119 @@ static void status_get(struct gateway *gateway, struct http_request *request)
     http_respond_json(request, 200, gateway->buffer.bytes, gateway->buffer.length);
 }
 
+/* --- the pulse: orders by second, how fast they were accepted, what waits --- */
+
+struct pulse_call {
+    struct gateway *gateway;
+    struct http_request *request;
+    uint64_t generation; /* of the pulse that history was asked for */
+};
+
+static void write_latency(const struct percentile_window *accepts, int64_t now_us, struct json_out *out)
+{
+    static const struct {
+        const char *key;
+        double part;
+    } percentiles[] = {{"p50Ms", 0.5}, {"p95Ms", 0.95}, {"p99Ms", 0.99}};
+    json_out_begin(out, "latency");
+    for (size_t i = 0; i < TB_ARRAY_SIZE(percentiles); i++) {
+        double seconds = percentile_of(accepts, percentiles[i].part, PULSE_LATENCY_SECONDS, now_us);
+        if (seconds < 0)
+            json_out_null(out, percentiles[i].key);
+        else
+            json_out_double(out, percentiles[i].key, seconds * 1000);
+    }
+    json_out_end(out);
+}
+
+static void on_pulse(void *arg, const struct read_result *result)
+{
+    struct pulse_call *call = arg;
+    struct gateway *gateway = call->gateway;
+    if (result->status != 200) {
+        read_result_respond(result, call->request, "application/json");
+        return;
+    }
+    int64_t now_us = clock_now_us();
+    const struct fleet *fleet = present_fleet(gateway, now_us);
+    char *last_price; /* behind the depth, absent before the first trade */
+    long long dlq_depth = strtoll(result->body, &last_price, 10);
+    struct json_out out;
+    text_clear(&gateway->buffer);
+    json_out_init(&out, &gateway->buffer);
+    json_out_begin(&out, NULL);
+    pulse_write(&gateway->core->pulse, *last_price == ' ' ? last_price + 1 : NULL, now_us, &out);
+    write_latency(&gateway->operations->accepts, now_us, &out);
+    json_out_int(&out, "queueDepth",
+                 (int64_t)(fleet_sum(fleet, "tb_queue_depth", "link=\"orders-command\"", now_us) +
+                           fleet_sum(fleet, "tb_orders_backlog", NULL, now_us)));
+    json_out_int(&out, "dlqDepth", dlq_depth);
+    json_out_end(&out);
+    http_respond_json(call->request, 200, gateway->buffer.bytes, gateway->buffer.length);
+}
+
+static void ask_pulse(struct pulse_call *call)
+{
+    struct db_params params;
+    read_params_init(call->gateway, &params);
+    read_pool_call(call->gateway->reads, READ_PULSE, &params, on_pulse, call);
+}
+
+/* Effect: reads lines of "second buys sells price-sum". */
+static void take_history(struct pulse *pulse, const char *text)
+{
+    enum { SECOND, BUYS, SELLS, PRICE_SUM, NUMBERS };
+    int64_t numbers[NUMBERS];
+    for (size_t count = 0;; count++) {
+        char *end;
+        long long number = strtoll(text, &end, 10);
+        if (end == text)
+            return;
+        text = end;
+        numbers[count % NUMBERS] = number;
+        if (count % NUMBERS == PRICE_SUM)
+            pulse_add(pulse, numbers[SECOND], numbers[BUYS], numbers[SELLS], money_cents(numbers[PRICE_SUM]));
+    }
+}
+
+/* What is read once per snapshot of the view: the orders before it. */
+static void on_pulse_history(void *arg, const struct read_result *result)
+{
+    struct pulse_call *call = arg;
+    struct pulse *pulse = &call->gateway->core->pulse;
+    if (result->status != 200) {
+        read_result_respond(result, call->request, "application/json");
+        return;
+    }
+    if (!pulse->has_history && pulse->generation == call->generation) {
+        take_history(pulse, result->body);
+        pulse->has_history = true;
+    }
+    ask_pulse(call);
+}
+
+static void pulse_get(struct gateway *gateway, struct http_request *request)
+{
+    const struct pulse *pulse = &gateway->core->pulse;
+    struct pulse_call *call = tb_alloc_zero(1, sizeof *call);
+    *call = (struct pulse_call){gateway, request, pulse->generation};
+    request->context = call;
+    if (pulse->has_history) {
+        ask_pulse(call);
+        return;
+    }
+    struct db_params params;
+    read_params_init(gateway, &params);
+    db_add_int8(&params, (int64_t)pulse->snapshot_seq);
+    db_add_time(&params, clock_now_us() - PULSE_SECONDS * 1000000LL);
+    read_pool_call(gateway->reads, READ_PULSE_HISTORY, &params, on_pulse_history, call);
+}
+
+static void logs_get(struct gateway *gateway, struct http_request *request)
+{
+    logs_search(gateway->operations->logs, request);
+}
+
 static void config_get(struct gateway *gateway, struct http_request *request)
 {
     struct json_out out;
@@ -166,6 +295,8 @@ const struct route operations_routes[] = {
     {VERB_GET, "/metrics", metrics_get, ROUTE_UNLIMITED, 0},
     {VERB_GET, "/api/status", status_get, 0, 0},
     {VERB_GET, "/api/config", config_get, 0, 0},
+    {VERB_GET, "/api/metrics/pulse", pulse_get, 0, 0},
+    {VERB_GET, "/api/logs", logs_get, 0, 0},
     {VERB_GET, "/api/invariants", invariants_get, 0, 0},
     {VERB_POST, "/api/replay/verify", replay_verify_post, ROUTE_ADMIN | ROUTE_JSON, 0},
     {VERB_POST, "/api/balances/{userId}/rebuild", balance_rebuild, ROUTE_ADMIN | ROUTE_JSON, 0},

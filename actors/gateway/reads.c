@@ -5,6 +5,7 @@
 #include "base.h"
 #include "cursor.h"
 #include "ids.h"
+#include "portfolio.h"
 #include "time_in.h"
 
 const struct db_statement gateway_read_statements[] = {
@@ -24,6 +25,11 @@ const struct db_statement gateway_read_statements[] = {
     [READ_PERSONA_CHANGE] = {"persona_change", "SELECT status, body FROM api_persona_change($1, $2, $3, $4)"},
     [READ_DLQ] = {"dlq", "SELECT status, body FROM api_dlq($1, $2, $3)"},
     [READ_ALARMS] = {"alarms", "SELECT status, body FROM api_alarms($1)"},
+    [READ_PORTFOLIO] = {"portfolio", "SELECT status, body FROM api_portfolio($1, $2)"},
+    [READ_CANDLES] = {"candles", "SELECT status, body FROM api_candles($1, $2, $3, $4)"},
+    [READ_PULSE] = {"pulse", "SELECT status, body FROM api_pulse($1)"},
+    [READ_PULSE_HISTORY] = {"pulse_history", "SELECT status, body FROM api_pulse_history($1, $2, $3)"},
+    [READ_TRACE] = {"trace", "SELECT status, body FROM api_trace($1, $2)"},
 };
 const size_t gateway_read_statement_count = READS_COUNT;
 
@@ -362,6 +368,9 @@ const struct route reads_routes[] = {
     {VERB_GET, "/api/market", market_get, 0, 0},
     {VERB_GET, "/api/book", book_get, 0, 0},
     {VERB_GET, "/api/events", events_get, 0, 0},
+    {VERB_GET, "/api/candles", candles_get, 0, 0},
+    {VERB_GET, "/api/portfolio/{userId}", portfolio_get, 0, 0},
+    {VERB_GET, "/api/traces/{traceId}", trace_get, 0, 0},
     {VERB_GET, "/api/balances", balances_list, 0, 0},
     {VERB_GET, "/api/balances/{userId}", balance_get, 0, 0},
     {VERB_GET, "/api/balances/{userId}/ledger", ledger_list, 0, 0},

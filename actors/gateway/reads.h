@@ -25,6 +25,11 @@ enum gateway_read {
                             <userId>" */
     READ_DLQ,            /* api_dlq(region, before, limit) */
     READ_ALARMS,         /* api_alarms(region) */
+    READ_PORTFOLIO,      /* api_portfolio(region, user_id) */
+    READ_CANDLES,        /* api_candles(region, interval's name, its minutes int4, limit) */
+    READ_PULSE,          /* api_pulse(region) */
+    READ_PULSE_HISTORY,  /* api_pulse_history(region, until seq, since timestamptz) */
+    READ_TRACE,          /* api_trace(region, trace uuid) */
     READS_COUNT,
 };
 
