@@ -39,6 +39,7 @@ test_count() {
 
 test_lint() {
   local begin=$SECONDS counts
+  mkdir -p "$TULIP_HOME/build"
   "$TULIP_HOME/tests/lint/run" >"$TULIP_HOME/build/lint.log" 2>&1 || grep -v '^ok' "$TULIP_HOME/build/lint.log" || true
   counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$TULIP_HOME/build/lint.log" | tail -n 1)
   # shellcheck disable=SC2086 # two words on purpose
