@@ -65,7 +65,8 @@ static void probed(struct reconciler_core *core, const struct input *in, struct 
         return;
     }
     const struct reconciler_probed *result = in->result;
-    core->idle = result->orders_open == 0 && result->outbox_waiting == 0;
+    core->idle = result->orders_total == core->orders_total && result->outbox_waiting == 0;
+    core->orders_total = result->orders_total;
     count_mismatches(core, in, result, fx);
     alarms_probed(core, in, result, fx);
     if (core->phase == RECONCILER_RECOVERING) {

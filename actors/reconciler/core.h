@@ -97,7 +97,8 @@ struct reconciler_core {
     char probe_after[RECONCILER_ACCOUNT_SIZE];
     uint64_t mismatches, mismatches_seen; /* of the last whole round; of this one so far */
     bool mismatch_noted;                  /* its finding is written */
-    bool idle;                            /* the last probe saw nothing under way */
+    bool idle;                            /* no order came between the last two probes, and nothing waits for balance */
+    uint64_t orders_total;                /* at the last probe */
     uint64_t books_broken; /* violations of I1, I2, I3 or I10 found by steps or checks, until a check finds none */
 
     struct reconciler_alarm_state alarms[RECONCILER_ALARM_COUNT];

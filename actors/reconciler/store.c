@@ -26,13 +26,14 @@ static void *decode_probe(const struct db_rows *rows, struct arena *arena, struc
     *probed = (struct reconciler_probed){
         .dead = (uint64_t)db_get_int(rows, 0, 0),
         .retrying = (uint64_t)db_get_int(rows, 0, 1),
-        .orders_open = (uint64_t)db_get_int(rows, 0, 2),
-        .outbox_waiting = (uint64_t)db_get_int(rows, 0, 3),
-        .outbox_oldest_ms = (uint64_t)db_get_int(rows, 0, 4),
-        .order_oldest_ms = (uint64_t)db_get_int(rows, 0, 5),
-        .last_account = arena_strdup(arena, db_get_text(rows, 0, 6)),
-        .mismatches = (uint64_t)db_get_int(rows, 0, 7),
-        .sample = arena_strdup(arena, db_get_text(rows, 0, 8)),
+        .orders_total = (uint64_t)db_get_int(rows, 0, 2),
+        .orders_open = (uint64_t)db_get_int(rows, 0, 3),
+        .outbox_waiting = (uint64_t)db_get_int(rows, 0, 4),
+        .outbox_oldest_ms = (uint64_t)db_get_int(rows, 0, 5),
+        .order_oldest_ms = (uint64_t)db_get_int(rows, 0, 6),
+        .last_account = arena_strdup(arena, db_get_text(rows, 0, 7)),
+        .mismatches = (uint64_t)db_get_int(rows, 0, 8),
+        .sample = arena_strdup(arena, db_get_text(rows, 0, 9)),
     };
     return probed;
 }
@@ -113,11 +114,12 @@ static void *decode_page(const struct db_rows *rows, struct arena *arena, struct
 }
 
 static const struct actor_proc procs[RECONCILER_PROC_COUNT] = {
-    [RECONCILER_PROC_PROBE] = {"probe",
-                               "SELECT dead, retrying, orders_open, outbox_waiting, outbox_oldest_ms, order_oldest_ms, "
-                               "last_account, mismatches, "
-                               "sample::text FROM reconciler_probe($1, $2, $3, $4)",
-                               encode_probe, decode_probe},
+    [RECONCILER_PROC_PROBE] =
+        {"probe",
+         "SELECT dead, retrying, orders_total, orders_open, outbox_waiting, outbox_oldest_ms, order_oldest_ms, "
+         "last_account, mismatches, "
+         "sample::text FROM reconciler_probe($1, $2, $3, $4)",
+         encode_probe, decode_probe},
     [RECONCILER_PROC_STEP] = {"step", "SELECT violations, invariants, behind FROM reconciler_audit_step($1, $2, $3)",
                               encode_step, decode_step},
     [RECONCILER_PROC_ALARM] =

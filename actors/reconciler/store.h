@@ -31,7 +31,7 @@ struct reconciler_probe_args {
 };
 struct reconciler_probed {
     uint64_t dead, retrying; /* dead letters in states 2 and 1 */
-    uint64_t orders_open;
+    uint64_t orders_total, orders_open;
     uint64_t outbox_waiting;
     uint64_t outbox_oldest_ms; /* age of the first adjustment not taken, 0 = none */
     uint64_t order_oldest_ms;  /* age of the oldest order that should be final by now, 0 = none */

@@ -239,15 +239,16 @@ $$;
 -- since when it is due), and whether the balances of up to a_limit accounts after a_after are what their last ledger entry
 -- says (that the entries follow from each other is checked by reconciler_audit_step as they come). last_account '' = no account is left.
 CREATE FUNCTION reconciler_probe(a_region text, a_now timestamptz, a_after text, a_limit integer, OUT dead bigint, OUT retrying bigint,
-  OUT orders_open bigint, OUT outbox_waiting bigint, OUT outbox_oldest_ms bigint, OUT order_oldest_ms bigint, OUT last_account text, OUT mismatches bigint, OUT sample jsonb)
+  OUT orders_total bigint, OUT orders_open bigint, OUT outbox_waiting bigint, OUT outbox_oldest_ms bigint, OUT order_oldest_ms bigint,
+  OUT last_account text, OUT mismatches bigint, OUT sample jsonb)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
   SELECT count(*) FILTER (WHERE state = 2), count(*) FILTER (WHERE state = 1) INTO dead, retrying
     FROM dead_letters WHERE region = a_region AND state IN (1, 2);
-  SELECT o.total - e.total, x.next_seq - 1 - c.position,
+  SELECT o.total, o.total - e.total, x.next_seq - 1 - c.position,
       coalesce((SELECT greatest(0, extract(epoch FROM a_now - w.created_at) * 1000) FROM outbox w
                 WHERE w.region = a_region AND w.seq = c.position + 1), 0)
-    INTO orders_open, outbox_waiting, outbox_oldest_ms
+    INTO orders_total, orders_open, outbox_waiting, outbox_oldest_ms
     FROM stream_heads o, stream_heads e, stream_heads x, cursors c
     WHERE o.region = a_region AND o.stream = 'orders' AND e.region = a_region AND e.stream = 'executions'
       AND x.region = a_region AND x.stream = 'outbox' AND c.region = a_region AND c.consumer = 'balance' AND c.stream = 'outbox';
