@@ -112,7 +112,8 @@ BEGIN
       SELECT span_id(a_trace, a_order, a_name) AS "spanId", CASE WHEN a_parent IS NOT NULL THEN span_id(a_trace, a_order, a_parent) END
                AS "parentSpanId",
              a_actor AS actor, a_name AS name, time_text(a_start) AS "startedAt",
-             greatest(0, round(extract(epoch FROM a_end - a_start) * 1000, 3)) AS "durationMs", a_attributes AS attributes) t);
+             CASE WHEN a_end < a_start THEN 0 ELSE round(extract(epoch FROM a_end - a_start) * 1000, 3) END AS "durationMs",
+             a_attributes AS attributes) t);
 END $$;
 
 -- The spans of one order, from the times its rows were written with: each is the time of the batch it was in.
