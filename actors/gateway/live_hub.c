@@ -46,6 +46,7 @@ struct live_hub {
     struct loop_timer *tick;
     struct live_client *pass_at; /* next to be woken */
     size_t pass_left;
+    int64_t pass_not_before_us;
     struct live_catch_up *waiting_first, *waiting_last;
     size_t catching_up;
     bool starting; /* start_catch_ups runs: a read that fails at once must not start it again */
@@ -64,6 +65,12 @@ struct live_catch_up {
 
 /* --- passes over the clients --- */
 
+static int64_t pace_us(const struct live_hub *hub)
+{
+    int64_t pace = (int64_t)(hub->client_count / CLIENTS_PER_PACE_MS) * 1000;
+    return pace < PACE_MIN_US ? PACE_MIN_US : pace > PACE_MAX_US ? PACE_MAX_US : pace;
+}
+
 /* Effect: wakes a few clients a turn, so that orders do not wait for a thousand writes. */
 static void on_pass(void *arg)
 {
@@ -78,21 +85,21 @@ static void on_pass(void *arg)
         loop_timer_set(hub->pass_timer, 0, 0);
 }
 
+/* Effect: soon every client is woken, not more often than the pace: what the streams bring meanwhile goes out in one
+ * write. */
 static void begin_pass(struct live_hub *hub)
 {
     bool idle = hub->pass_left == 0;
     hub->pass_left = hub->client_count;
-    if (idle && hub->pass_left > 0)
-        loop_timer_set(hub->pass_timer, 0, 0);
+    if (!idle || hub->pass_left == 0)
+        return;
+    int64_t now = clock_monotonic_us();
+    int64_t wait_us = hub->pass_not_before_us > now ? hub->pass_not_before_us - now : 0;
+    hub->pass_not_before_us = now + wait_us + pace_us(hub);
+    loop_timer_set(hub->pass_timer, wait_us, 0);
 }
 
 /* --- the rings --- */
-
-static int64_t pace_us(const struct live_hub *hub)
-{
-    int64_t pace = (int64_t)(hub->client_count / CLIENTS_PER_PACE_MS) * 1000;
-    return pace < PACE_MIN_US ? PACE_MIN_US : pace > PACE_MAX_US ? PACE_MAX_US : pace;
-}
 
 static void read_events(struct live_hub *hub, enum view_stream stream, uint64_t after, int32_t limit,
                         const char *user_id, read_handler *handler, void *arg)
