@@ -104,6 +104,17 @@ static void put_random(struct http_server *server, uint8_t *bytes, size_t size)
     }
 }
 
+/* Effect: a new trace id: milliseconds, then 80 random bits. It rises with time, so that orders are neighbours in the
+ * index of traces (docs/decisions/0012-traces-from-rows.md). */
+static void put_rising(struct http_server *server, uint8_t trace_id[16])
+{
+    enum { TIME_BYTES = 6 };
+    int64_t milliseconds = clock_now_us() / 1000;
+    put_random(server, trace_id, 16);
+    for (int i = TIME_BYTES; i-- > 0; milliseconds /= 256)
+        trace_id[i] = (uint8_t)(milliseconds % 256);
+}
+
 void http_exchange_identify(struct http_exchange *exchange)
 {
     struct http_request *request = &exchange->request;
@@ -132,7 +143,7 @@ void http_exchange_identify(struct http_exchange *exchange)
     if (parent == NULL || http_header_count(request, "traceparent") != 1 ||
         !read_traceparent(parent, request->trace_id, &exchange->trace_flags)) {
         exchange->trace_flags = 1;
-        put_random(exchange->server, request->trace_id, sizeof request->trace_id);
+        put_rising(exchange->server, request->trace_id);
     }
     put_random(exchange->server, request->span_id, sizeof request->span_id);
 }

@@ -20,7 +20,7 @@
 
 enum {
     LOG_READERS_MAX = 24,
-    LOG_SEARCH_STEP_BYTES = 256 * 1024,
+    LOG_SEARCH_STEP_BYTES = 128 * 1024,
     LOG_SEARCH_BYTES_MAX = 64 * 1024 * 1024,
     LOG_FILTER_MAX = 64, /* bytes of a filter's value */
 };

@@ -1,4 +1,4 @@
-/* logs: GET /api/logs, a search over the actors' log files in slices on the loop: a slice per turn, about a
+/* logs: GET /api/logs, a search over the actors' log files in slices on the loop: a slice per turn, about half a
  * millisecond each, so that orders pass in between. At most LOGS_SEARCHES_MAX at a time, beyond that 503. */
 #ifndef TB_GATEWAY_LOGS_H
 #define TB_GATEWAY_LOGS_H
