@@ -222,7 +222,7 @@ CREATE FUNCTION api_events(a_region text, a_stream text, a_after bigint, a_limit
                            OUT status integer, OUT body text) LANGUAGE plpgsql STABLE AS $$
 DECLARE
   last   bigint := last_seq(a_region, a_stream);
-  until  bigint := CASE WHEN a_order IS NULL THEN least(last, a_after + scan_budget()) ELSE last END;
+  until  bigint := CASE WHEN a_order IS NULL THEN least(last, least(a_after, last) + scan_budget()) ELSE last END;
   number integer := event_number(a_stream, a_type);
   seqs   bigint[] := '{}';
 BEGIN

@@ -41,7 +41,7 @@ static void parse(struct api_answer *answer)
     answer->json = json_loads(answer->body, JSON_REJECT_DUPLICATES, NULL);
 }
 
-static struct api_answer *raw_for(int port, const void *bytes, size_t size, int timeout_s)
+struct api_answer *api_raw_for(int port, const void *bytes, size_t size, int timeout_s)
 {
     struct api_answer *answer = tb_alloc_zero(1, sizeof *answer);
     size_t capacity = 65536;
@@ -76,7 +76,7 @@ static struct api_answer *raw_for(int port, const void *bytes, size_t size, int 
 
 struct api_answer *api_raw(int port, const void *bytes, size_t size)
 {
-    return raw_for(port, bytes, size, 3);
+    return api_raw_for(port, bytes, size, 3);
 }
 
 struct api_answer *api_call(int port, const char *method, const char *path, const char *body, const char *headers)
@@ -95,7 +95,7 @@ struct api_answer *api_call(int port, const char *method, const char *path, cons
     else
         used = snprintf(request, size, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n%s\r\n", method,
                         path, port, headers ? headers : "");
-    struct api_answer *answer = raw_for(port, request, (size_t)used, 15);
+    struct api_answer *answer = api_raw_for(port, request, (size_t)used, 15);
     free(request);
     return answer;
 }

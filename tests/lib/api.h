@@ -27,6 +27,8 @@ struct api_answer *api_call(int port, const char *method, const char *path, cons
 
 /* Effect: sends bytes as they are and reads until the peer closes or 3 s pass without a byte. */
 struct api_answer *api_raw(int port, const void *bytes, size_t size);
+/* The same, until timeout_s pass without a byte. */
+struct api_answer *api_raw_for(int port, const void *bytes, size_t size, int timeout_s);
 void api_free(struct api_answer **answer);
 
 /* Return: a header's value, or NULL. Borrowed; a small static buffer per thread, so use it before the next call. */
