@@ -6,10 +6,10 @@ if(TARGET tulip_sequencer_core AND TARGET tulip_simfill_core AND TARGET tulip_ba
   target_link_libraries(tb-sim PRIVATE tulip_sequencer_core tulip_simfill_core tulip_balance_core tulip_replay tulip_common tulip_warnings)
   set_target_properties(tb-sim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME sim-seeds COMMAND tb-sim --seeds 200)
-  set_tests_properties(sim-seeds PROPERTIES LABELS sim TIMEOUT 300)
+  set_tests_properties(sim-seeds PROPERTIES LABELS sim TIMEOUT 900)
   # The test of the test: each seeded bug must be found.
   foreach(bug cursor-not-in-tx no-fence reply-before-commit no-unique cursor-behind late-commit lose-parked stale-poll)
     add_test(NAME sim-finds-${bug} COMMAND tb-sim --seeds 100 --once --bug ${bug})
-    set_tests_properties(sim-finds-${bug} PROPERTIES LABELS sim TIMEOUT 120)
+    set_tests_properties(sim-finds-${bug} PROPERTIES LABELS sim TIMEOUT 300)
   endforeach()
 endif()

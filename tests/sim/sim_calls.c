@@ -13,13 +13,39 @@ enum {
     PROC_TAKE_EPOCH = 0, /* of each actor */
 };
 
+struct sim_call *call_new(struct sim *sim)
+{
+    struct sim_call *call = sim->spare;
+    if (call) {
+        sim->spare = call->next;
+        *call = (struct sim_call){.arena = call->arena};
+    } else {
+        call = tb_alloc_zero(1, sizeof *call);
+        arena_init(&call->arena, 64 << 20);
+    }
+    call->sim = sim;
+    call->id = ++sim->next_call;
+    return call;
+}
+
 void call_free(struct sim_call **call)
 {
     if (*call == NULL)
         return;
-    arena_release(&(*call)->arena);
-    free(*call);
+    arena_reset(&(*call)->arena);
+    (*call)->next = (*call)->sim->spare;
+    (*call)->sim->spare = *call;
     *call = NULL;
+}
+
+void calls_release(struct sim *sim)
+{
+    while (sim->spare) {
+        struct sim_call *call = sim->spare;
+        sim->spare = call->next;
+        arena_release(&call->arena);
+        free(call);
+    }
 }
 
 static void append_call(struct sim_node *node, struct sim_call *call)

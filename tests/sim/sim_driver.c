@@ -193,6 +193,7 @@ void sim_free(struct sim **sim_pointer)
     }
     for (size_t i = 0; i < sim->heap_count; i++)
         free(sim->heap[i].bytes);
+    calls_release(sim);
     free(sim->heap);
     clients_free(&sim->clients);
     store_free(&sim->store);

@@ -81,6 +81,7 @@ struct sim_timer {
 };
 /* One store call, with arguments copied out of the core's reach as the real driver's encoding does. */
 struct sim_call {
+    struct sim *sim;
     struct sim_call *next;
     uint64_t id;
     struct arena arena; /* arguments and result */
@@ -135,6 +136,7 @@ struct sim {
     struct sim_node nodes[SIM_NODES];
     int lock_holder[SIM_ACTOR_COUNT]; /* node number, -1 = free */
     struct sim_call *late;            /* calls in doubt that may still be carried out */
+    struct sim_call *spare;           /* done with: their arenas are used again */
     int64_t link_last_us[SIM_NODES + SIM_GATEWAYS][SIM_NODES + SIM_GATEWAYS][8]; /* keeps each pipe in order */
     struct arena step_arena, message_arena;
     struct sim_store *store;
@@ -189,7 +191,11 @@ void calls_before_epoch(struct sim *sim, enum sim_actor actor);
 void calls_settle(struct sim *sim, struct sim_node *node);
 /* Effect: the lock of an actor goes to a standby, if one waits. */
 void lock_grant(struct sim *sim, enum sim_actor actor);
+/* Gives an empty call, a used one where there is one. */
+struct sim_call *call_new(struct sim *sim);
 void call_free(struct sim_call **call);
+/* Effect: gives back the memory of all that were freed. */
+void calls_release(struct sim *sim);
 
 /* ---- bus (sim_bus.c) ---- */
 void bus_carry(struct sim *sim, struct sim_node *node, const struct effect *effect);

@@ -49,12 +49,10 @@ void store_free(struct sim_store **store_pointer)
 
 struct sim_call *store_call_new(struct sim *sim, const struct sim_node *node, unsigned proc, const void *args)
 {
-    struct sim_call *call = tb_alloc_zero(1, sizeof *call);
-    call->id = ++sim->next_call;
+    struct sim_call *call = call_new(sim);
     call->node = node->number;
     call->actor = node->actor;
     call->proc = proc;
-    arena_init(&call->arena, 64 << 20);
     switch (node->actor) {
     case SIM_SEQUENCER:
         call->args = sequencer_copy_args(&call->arena, proc, args);
