@@ -2,7 +2,7 @@
 # test: everything CI runs. lint, then a Debug build (sanitizers) for the quick labels and a Release build for those that go by the clock; a line
 # per label, the logs of failures, and at last "N passed, M failed", counting Check cases (a ctest test without cases counts as one).
 
-TEST_DEBUG_LABELS=(unit actor sim)
+TEST_DEBUG_LABELS=(unit fuzz actor sim)
 TEST_RELEASE_LABELS=(system fault)
 TESTS_PASSED=0 TESTS_FAILED=0
 

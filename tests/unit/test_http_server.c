@@ -227,8 +227,8 @@ static const char *const bad_parents[] = {"00-00000000000000000000000000000000-b
                                           "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
                                           "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
                                           "garbage",
-                                          "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\ntraceparent: "
-                                          "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"};
+                                          ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\ntraceparent: "
+                                           "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")};
 
 START_TEST(bad_ids_of_the_caller_are_replaced)
 {
