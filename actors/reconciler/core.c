@@ -119,7 +119,7 @@ static void store_result(struct reconciler_core *core, const struct input *in, s
         jobs_page(core, in, fx);
         break;
     default:
-        tb_assert(!"a procedure of ours");
+        tb_assert_failed("a procedure of ours", __FILE__, __LINE__);
     }
 }
 

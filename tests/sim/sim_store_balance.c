@@ -375,7 +375,7 @@ void balance_execute(struct sim_store *store, struct sim_call *call, bool dry)
         rebuild(store, call);
         break;
     default:
-        tb_assert(!"no such procedure of balance");
+        tb_assert_failed("no such procedure of balance", __FILE__, __LINE__);
     }
 }
 

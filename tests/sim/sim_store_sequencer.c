@@ -253,6 +253,6 @@ void sequencer_execute(struct sim_store *store, struct sim_call *call, bool dry)
         read_backlog(store, call);
         break;
     default:
-        tb_assert(!"no such procedure of the sequencer");
+        tb_assert_failed("no such procedure of the sequencer", __FILE__, __LINE__);
     }
 }

@@ -298,7 +298,7 @@ void simfill_execute(struct sim_store *store, struct sim_call *call, bool dry)
         append(store, call, dry);
         break;
     default:
-        tb_assert(!"no such procedure of simfill");
+        tb_assert_failed("no such procedure of simfill", __FILE__, __LINE__);
     }
 }
 
