@@ -305,9 +305,11 @@ static bool fill_feed(struct live_client *client, struct live_feed *feed, size_t
             *budget -= written < *budget ? written : *budget;
             break;
         case LIVE_BEHIND:
-            if (feed->catch_up == NULL && unsent < CATCH_UP_ROOM)
+            if (feed->catch_up == NULL && unsent >= CATCH_UP_ROOM)
+                return true;
+            if (feed->catch_up == NULL)
                 ask_catch_up(client, feed, stream);
-            return false; /* its outcome wakes us, or the room that comes */
+            return false; /* its outcome wakes us */
         case LIVE_CAUGHT_UP:
         default:
             return false;
