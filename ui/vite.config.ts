@@ -3,13 +3,7 @@ import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
 
 // The built page runs no inline script and no inline style element; it says so itself, whatever serves it.
-const policy = [
-  "default-src 'self'",
-  "img-src 'self' blob:",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'self'",
-].join('; ')
+const policy = ["default-src 'self'", "img-src 'self' blob:", "object-src 'none'", "base-uri 'none'", "form-action 'self'"].join('; ')
 
 const contentSecurityPolicy: Plugin = {
   name: 'content-security-policy',
@@ -34,6 +28,6 @@ export default defineConfig({
     setupFiles: ['src/test/setup.ts'],
     include: ['src/**/*.test.{ts,tsx}'],
     css: false,
-    testTimeout: 20000,
+    testTimeout: 60_000,
   },
 })

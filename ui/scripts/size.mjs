@@ -11,12 +11,12 @@ const page = readFileSync(join(dist, 'index.html'), 'utf8')
 const wanted = [...page.matchAll(/<(?:script|link)[^>]+(?:src|href)="\/([^"]+\.js)"/g)].map((match) => match[1])
 const seen = new Map()
 while (wanted.length > 0) {
-  const file = wanted.pop()
-  if (seen.has(file)) continue
-  const text = readFileSync(join(dist, file), 'utf8')
-  seen.set(file, gzipSync(text).length)
-  // import … from "./x.js" and import "./x.js": at once; import("./x.js"): later.
-  for (const match of text.matchAll(/(?:from|import)\s*"\.\/([^"]+\.js)"/g)) wanted.push(join(dirname(file), match[1]))
+    const file = wanted.pop()
+    if (seen.has(file)) continue
+    const text = readFileSync(join(dist, file), 'utf8')
+    seen.set(file, gzipSync(text).length)
+    // import … from "./x.js" and import "./x.js": at once; import("./x.js"): later.
+    for (const match of text.matchAll(/(?:from|import)\s*"\.\/([^"]+\.js)"/g)) wanted.push(join(dirname(file), match[1]))
 }
 const total = [...seen.values()].reduce((sum, bytes) => sum + bytes, 0)
 for (const [file, bytes] of seen) console.log(`${String(bytes).padStart(7)} ${file}`)

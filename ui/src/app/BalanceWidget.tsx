@@ -163,7 +163,8 @@ export function BalanceBanner() {
     return null
   }
   if (!balance.isError) return null
-  if (!balance.data) return <Failed what="The balance cannot be read." why={explain(balance.error)} onRetry={() => void balance.refetch()} />
+  if (!balance.data)
+    return <Failed what="The balance cannot be read." why={explain(balance.error)} onRetry={() => void balance.refetch()} />
   return (
     <Banner tone="warning" icon="warning" title="The balance could not be refreshed.">
       The last known value is shown. {explain(balance.error)} <StaleAge asOf={balance.dataUpdatedAt} failed />

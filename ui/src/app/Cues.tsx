@@ -28,7 +28,9 @@ export function CuePills() {
       {blip ? (
         <span className="pill cue-pill" role="status" title={blip.message ?? undefined} data-cue="az-blip">
           <Icon name="retry" size={14} />
-          <span className="pill-words">Blip{list(blip.data.missing).length > 0 ? ` · ${list(blip.data.missing).join(', ')} restarting` : ''}</span>
+          <span className="pill-words">
+            Blip{list(blip.data.missing).length > 0 ? ` · ${list(blip.data.missing).join(', ')} restarting` : ''}
+          </span>
         </span>
       ) : null}
       {slow ? (
@@ -89,7 +91,11 @@ export function CueBanners() {
   return (
     <div className="banners">
       {unknown ? (
-        <Banner tone="bad" icon="warning" title={status.data ? 'The system’s state is unknown right now.' : 'The system cannot be reached.'}>
+        <Banner
+          tone="bad"
+          icon="warning"
+          title={status.data ? 'The system’s state is unknown right now.' : 'The system cannot be reached.'}
+        >
           {status.data ? (
             <>
               What is shown was last confirmed <Age at={status.dataUpdatedAt} />.

@@ -61,7 +61,12 @@ function UnclearOrder({ attempt }: { attempt: Attempt }) {
     setBusy(true)
     const outcome = await sendAttempt(attempt)
     if (outcome.kind === 'accepted') {
-      arrived(outcome.order, outcome.replayed ? `It had arrived the first time: order ${outcome.order.orderId}.` : `Order ${outcome.order.orderId} accepted for filling.`)
+      arrived(
+        outcome.order,
+        outcome.replayed
+          ? `It had arrived the first time: order ${outcome.order.orderId}.`
+          : `Order ${outcome.order.orderId} accepted for filling.`,
+      )
       return
     }
     setBusy(false)

@@ -59,13 +59,10 @@ export const api = {
       headers: { Accept: 'text/csv' },
     }),
   order: (orderId: string) => get<OrderDetail>(`/api/orders/${id(orderId)}`),
-  orderByKey: (clientId: string, idempotencyKey: string) =>
-    get<Order>(`/api/orders/by-key${query({ clientId, idempotencyKey })}`),
-  submit: (order: NewOrder) =>
-    request<Order>('POST', '/api/orders', { body: order, headers: { 'Idempotency-Key': order.idempotencyKey } }),
+  orderByKey: (clientId: string, idempotencyKey: string) => get<Order>(`/api/orders/by-key${query({ clientId, idempotencyKey })}`),
+  submit: (order: NewOrder) => request<Order>('POST', '/api/orders', { body: order, headers: { 'Idempotency-Key': order.idempotencyKey } }),
   cancel: (orderId: string) => request<Order>('POST', `/api/orders/${id(orderId)}/cancel`, { body: {} }),
-  cancelAll: (userId: string) =>
-    request<{ cancelled: number }>('POST', '/api/orders/cancel-all', { body: { userId } }),
+  cancelAll: (userId: string) => request<{ cancelled: number }>('POST', '/api/orders/cancel-all', { body: { userId } }),
 
   trades: (filter: { userId?: string; orderId?: string }, cursor: string | null, limit: number) =>
     get<Page<Trade>>(`/api/trades${query({ ...filter, limit, cursor })}`),
@@ -81,17 +78,12 @@ export const api = {
   deletePersona: (userId: string) => request<null>('DELETE', `/api/personas/${id(userId)}`),
   restorePersona: (userId: string) => request<Persona>('POST', `/api/personas/${id(userId)}/restore`, { body: {} }),
   putAvatar: (userId: string, file: Blob) =>
-    request<{ avatarUrl: string; width: number; height: number; bytes: number }>(
-      'PUT',
-      `/api/personas/${id(userId)}/avatar`,
-      { file, timeoutMs: 20_000 },
-    ),
+    request<{ avatarUrl: string; width: number; height: number; bytes: number }>('PUT', `/api/personas/${id(userId)}/avatar`, {
+      file,
+      timeoutMs: 20_000,
+    }),
 
-  events: (
-    stream: Stream,
-    afterSeq: number,
-    options: { limit?: number; wait?: number; signal?: AbortSignal } = {},
-  ) =>
+  events: (stream: Stream, afterSeq: number, options: { limit?: number; wait?: number; signal?: AbortSignal } = {}) =>
     get<EventPage>(`/api/events${query({ stream, afterSeq, limit: options.limit ?? 1000, wait: options.wait })}`, {
       timeoutMs: ((options.wait ?? 0) + 10) * 1000,
       signal: options.signal,
@@ -102,8 +94,7 @@ export const api = {
   redrive: (dlqId: string) => request<unknown>('POST', `/api/dlq/${id(dlqId)}/redrive`, { body: {} }),
   discard: (dlqId: string) => request<unknown>('DELETE', `/api/dlq/${id(dlqId)}`),
   invariants: () => get<Invariants>('/api/invariants', { timeoutMs: 30_000 }),
-  verifyReplay: async () =>
-    (await request<ReplayVerified>('POST', '/api/replay/verify', { body: {}, timeoutMs: 70_000 })).value,
+  verifyReplay: async () => (await request<ReplayVerified>('POST', '/api/replay/verify', { body: {}, timeoutMs: 70_000 })).value,
   logs: (filter: { orderId?: string; level?: string }) => get<{ items: LogLine[] }>(`/api/logs${query({ ...filter, limit: 100 })}`),
   reconciliation: () => get<Record<string, unknown>>('/api/reconciliation'),
 }

@@ -16,9 +16,7 @@ export interface Attempt extends NewOrder {
 }
 
 export type Outcome =
-  | { kind: 'accepted'; order: Order; replayed: boolean }
-  | { kind: 'refused'; problem: Problem }
-  | { kind: 'unclear'; reason: string }
+  { kind: 'accepted'; order: Order; replayed: boolean } | { kind: 'refused'; problem: Problem } | { kind: 'unclear'; reason: string }
 
 const KEY = 'tb.attempts'
 const KEPT_MAX = 50
@@ -83,8 +81,7 @@ let shown: Attempt[] = []
 export function unresolved(now = Date.now()): Attempt[] {
   const next = load().filter(
     (one) =>
-      !inFlight.has(one.idempotencyKey) &&
-      (one.state === 'unclear' || one.tab === thisTab || now - one.startedAt > FOREIGN_AFTER_MS),
+      !inFlight.has(one.idempotencyKey) && (one.state === 'unclear' || one.tab === thisTab || now - one.startedAt > FOREIGN_AFTER_MS),
   )
   const same = next.length === shown.length && next.every((one, i) => one === shown[i])
   return same ? shown : (shown = next)

@@ -89,7 +89,17 @@ test('latency and queue come from the server when it says them, else from what i
 })
 
 test('a backlog drains only while it falls', () => {
-  expect(drainSeconds([{ at: 0, value: 1000 }, { at: 1000, value: 900 }])).toBe(9)
-  expect(drainSeconds([{ at: 0, value: 900 }, { at: 1000, value: 1000 }])).toBeNull()
+  expect(
+    drainSeconds([
+      { at: 0, value: 1000 },
+      { at: 1000, value: 900 },
+    ]),
+  ).toBe(9)
+  expect(
+    drainSeconds([
+      { at: 0, value: 900 },
+      { at: 1000, value: 1000 },
+    ]),
+  ).toBeNull()
   expect(drainSeconds([{ at: 0, value: 900 }])).toBeNull()
 })

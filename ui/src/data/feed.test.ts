@@ -26,7 +26,7 @@ test('without a live stream it polls, begins at the present and misses nothing a
   server.emit('executions', 'OrderAccepted', order, {})
   server.emit('balances', 'BalanceUpdated', order, {})
   server.emit('ops', 'CueChanged', {}, {})
-  await waitFor(() => expect(events.map((event) => event.stream).sort()).toEqual(['balances', 'executions', 'ops', 'orders']), { timeout: 4000 })
+  await waitFor(() => expect(events.map((event) => event.stream).sort()).toEqual(['balances', 'executions', 'ops', 'orders']))
 })
 
 test('a server that does not answer is never live; it is down until it answers', async () => {
@@ -36,7 +36,7 @@ test('a server that does not answer is never live; it is down until it answers',
   await waitFor(() => expect(feed.snapshot().phase).toBe('down'))
   expect(feed.snapshot().problem).toBeTruthy()
   server.dead = false
-  await waitFor(() => expect(feed.snapshot().phase).toBe('live'), { timeout: 8000 })
+  await waitFor(() => expect(feed.snapshot().phase).toBe('live'))
 })
 
 test('a feed that was live and loses its server says so at once, and what happened meanwhile arrives', async () => {
@@ -45,10 +45,10 @@ test('a feed that was live and loses its server says so at once, and what happen
   await waitFor(() => expect(feed.snapshot().phase).toBe('live'))
   server.dead = true
   server.wake()
-  await waitFor(() => expect(feed.snapshot().phase).toBe('late'), { timeout: 4000 })
+  await waitFor(() => expect(feed.snapshot().phase).toBe('late'))
   server.emit('orders', 'OrderReceived', order, {})
   server.dead = false
-  await waitFor(() => expect(events).toHaveLength(1), { timeout: 8000 })
+  await waitFor(() => expect(events).toHaveLength(1))
   expect(feed.snapshot().phase).toBe('live')
 })
 
@@ -58,9 +58,11 @@ test('far behind it does not walk through everything: it asks for a fresh readin
   await waitFor(() => expect(feed.snapshot().phase).toBe('live'))
   server.intercept = ({ path, query }) =>
     path === '/api/events' && query.get('stream') === 'ops' && Number(query.get('afterSeq')) < 90_000
-      ? new Response(JSON.stringify({ items: [], nextAfterSeq: 1000, lastSeq: 90_000 }), { headers: { 'Content-Type': 'application/json' } })
+      ? new Response(JSON.stringify({ items: [], nextAfterSeq: 1000, lastSeq: 90_000 }), {
+          headers: { 'Content-Type': 'application/json' },
+        })
       : null
-  await waitFor(() => expect(resets()).toBe(2), { timeout: 4000 })
+  await waitFor(() => expect(resets()).toBe(2))
   expect(events).toHaveLength(0)
 })
 
@@ -81,7 +83,7 @@ test('a live stream is preferred, and resumed where it was lost', async () => {
   say(`id: cursor-1\nevent: OrderReceived\ndata: ${envelope}\n\n`)
   await waitFor(() => expect(events).toHaveLength(1))
   controller!.close()
-  await waitFor(() => expect(asked).toEqual([null, 'cursor-1']), { timeout: 4000 })
+  await waitFor(() => expect(asked).toEqual([null, 'cursor-1']))
   expect(resets()).toBe(1)
   await waitFor(() => expect(feed.snapshot().phase).toBe('live'))
   say('event: reset\ndata: {}\n\n')

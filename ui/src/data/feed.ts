@@ -201,9 +201,7 @@ export class Feed {
   private async poll(signal: AbortSignal): Promise<void> {
     this.set({ transport: 'poll' })
     if (this.after.orders === undefined) {
-      const heads = await Promise.all(
-        STREAMS.map((stream) => api.events(stream, BEYOND_EVERY_SEQ, { limit: 1, signal })),
-      )
+      const heads = await Promise.all(STREAMS.map((stream) => api.events(stream, BEYOND_EVERY_SEQ, { limit: 1, signal })))
       STREAMS.forEach((stream, i) => (this.after[stream] = heads[i]!.lastSeq))
       this.sink.reset()
     }

@@ -35,7 +35,10 @@ export type Parsed<T> = { ok: true; value: T } | { ok: false; message: string }
 
 /** A price as a person types it: up to two decimals, a comma counts as the decimal point when there is only one. */
 export function parsePrice(input: string): Parsed<Cents> {
-  const text = input.trim().replace(/^fl\s*/i, '').replace(/^(\d+),(\d{1,2})$/, '$1.$2')
+  const text = input
+    .trim()
+    .replace(/^fl\s*/i, '')
+    .replace(/^(\d+),(\d{1,2})$/, '$1.$2')
   if (text === '') return { ok: false, message: 'Enter a price.' }
   const match = /^(\d{1,12})(?:\.(\d*))?$/.exec(text)
   if (!match) return { ok: false, message: 'A price looks like 124.20.' }

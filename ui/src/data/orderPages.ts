@@ -55,9 +55,7 @@ export function useOrderPages(filter: OrderFilter): OrderPages {
           const last = page.items[page.items.length - 1]
           if (last || cursor === null) {
             const next = cursor
-            setReach((old) =>
-              meets && old.oldest ? old : { oldest: last ?? old.oldest, cursor: next, complete: next === null },
-            )
+            setReach((old) => (meets && old.oldest ? old : { oldest: last ?? old.oldest, cursor: next, complete: next === null }))
             break
           }
         }

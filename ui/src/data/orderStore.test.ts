@@ -6,7 +6,19 @@ const nobody = (userId: string) => ({ userId, displayName: userId, avatarUrl: nu
 
 function event(type: string, seq: number, orderId: string, payload: Record<string, unknown> = {}): Envelope {
   const stream = type === 'OrderReceived' ? 'orders' : 'executions'
-  return { stream, seq, prevSeq: seq - 1, eventId: `${stream}${seq}`, type, region: 'nl-1', ts: `2026-11-22T10:00:${String(seq).padStart(2, '0')}.000Z`, orderId, userId: 'clusius', traceId: null, payload }
+  return {
+    stream,
+    seq,
+    prevSeq: seq - 1,
+    eventId: `${stream}${seq}`,
+    type,
+    region: 'nl-1',
+    ts: `2026-11-22T10:00:${String(seq).padStart(2, '0')}.000Z`,
+    orderId,
+    userId: 'clusius',
+    traceId: null,
+    payload,
+  }
 }
 
 const received = (seq: number) => event('OrderReceived', seq, `nl-1.${seq}`, { userId: 'clusius', side: 'BUY', quantity: 1, price: '1.00' })

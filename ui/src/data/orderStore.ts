@@ -8,7 +8,15 @@ const EARLY_MAX = 5_000
 type Outcome = Partial<
   Pick<
     Order,
-    'status' | 'statusLabel' | 'pendingReason' | 'filledQuantity' | 'avgFillPrice' | 'acceptedAz' | 'acceptedAt' | 'cancelledAt' | 'processingMs'
+    | 'status'
+    | 'statusLabel'
+    | 'pendingReason'
+    | 'filledQuantity'
+    | 'avgFillPrice'
+    | 'acceptedAz'
+    | 'acceptedAt'
+    | 'cancelledAt'
+    | 'processingMs'
   >
 >
 
@@ -187,8 +195,7 @@ function orderFromEvent(event: Envelope, personaOf: (userId: string) => PersonaS
 
 function outcomeFromEvent(event: Envelope): Outcome {
   const p = event.payload
-  const status: OrderStatus =
-    event.type === 'OrderAccepted' ? 'ACCEPTED' : event.type === 'OrderCancelled' ? 'CANCELLED' : 'REJECTED'
+  const status: OrderStatus = event.type === 'OrderAccepted' ? 'ACCEPTED' : event.type === 'OrderCancelled' ? 'CANCELLED' : 'REJECTED'
   return {
     status,
     statusLabel: LABELS[status],

@@ -168,13 +168,7 @@ export interface Actor {
   lag: number
 }
 
-export type CueId =
-  | 'az-blip'
-  | 'region-outage'
-  | 'partition-reconcile'
-  | 'backpressure'
-  | 'time-to-accept'
-  | 'balance-unavailable'
+export type CueId = 'az-blip' | 'region-outage' | 'partition-reconcile' | 'backpressure' | 'time-to-accept' | 'balance-unavailable'
 
 export interface Cue {
   id: CueId

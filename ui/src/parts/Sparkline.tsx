@@ -22,7 +22,12 @@ export function Sparkline({ values, width = 72, height = 22 }: { values: Cents[]
         const tone = value > before ? 'spark-up' : value < before ? 'spark-down' : 'spark-flat'
         return <line key={i} className={tone} x1={x(i)} y1={y(before)} x2={x(i + 1)} y2={y(value)} />
       })}
-      <circle className={numbers[last]! >= numbers[last - 1]! ? 'spark-dot-up' : 'spark-dot-down'} cx={x(last)} cy={y(numbers[last]!)} r="2" />
+      <circle
+        className={numbers[last]! >= numbers[last - 1]! ? 'spark-dot-up' : 'spark-dot-down'}
+        cx={x(last)}
+        cy={y(numbers[last]!)}
+        r="2"
+      />
     </svg>
   )
 }

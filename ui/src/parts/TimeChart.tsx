@@ -49,7 +49,12 @@ function useChart() {
       autoSize: true,
       layout: { attributionLogo: false, fontFamily: "'Inter Variable', system-ui, sans-serif", fontSize: 11 },
       localization: { timeFormatter: (time: unknown) => exact.format(local(time)) },
-      timeScale: { timeVisible: true, secondsVisible: false, tickMarkFormatter: (time: unknown) => clock.format(local(time)), rightOffset: 2 },
+      timeScale: {
+        timeVisible: true,
+        secondsVisible: false,
+        tickMarkFormatter: (time: unknown) => clock.format(local(time)),
+        rightOffset: 2,
+      },
       rightPriceScale: { borderVisible: false },
       handleScroll: { mouseWheel: false, vertTouchDrag: false },
       handleScale: { mouseWheel: false },
@@ -83,7 +88,11 @@ export default function TimeChart({ points, label }: { points: LinePoint[]; labe
     series.current = {
       buys: c.addSeries(HistogramSeries, orders),
       sells: c.addSeries(HistogramSeries, orders),
-      line: c.addSeries(LineSeries, { lineWidth: 2, priceLineStyle: LineStyle.Dotted, priceFormat: { type: 'price', precision: 2, minMove: 0.01 } }),
+      line: c.addSeries(LineSeries, {
+        lineWidth: 2,
+        priceLineStyle: LineStyle.Dotted,
+        priceFormat: { type: 'price', precision: 2, minMove: 0.01 },
+      }),
     }
     c.priceScale('right').applyOptions({ scaleMargins: { top: 0.08, bottom: 0.34 } })
     c.priceScale('orders').applyOptions({ scaleMargins: { top: 0.74, bottom: 0 } })

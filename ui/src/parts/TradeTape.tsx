@@ -17,7 +17,12 @@ export function TradeTape({ tape, rows }: { tape: Tape; rows: number }) {
       </div>
     )
   }
-  if (tape.trades.length === 0) return <Empty icon="market" title="No trade yet.">The first filled order prints here.</Empty>
+  if (tape.trades.length === 0)
+    return (
+      <Empty icon="market" title="No trade yet.">
+        The first filled order prints here.
+      </Empty>
+    )
   return (
     <div className="scroll" tabIndex={0} role="region" aria-label="Trades">
       <table className="table tape">

@@ -93,7 +93,13 @@ export function Chip({ tone = 'plain', icon, children, title }: { tone?: Tone; i
 }
 
 /** What an order is doing, in words; `retrying` while its region cannot be reached (cue region-outage). */
-export function OrderChip({ order, retrying }: { order: Pick<Order, 'status' | 'statusLabel' | 'pendingReason' | 'filledQuantity' | 'quantity'>; retrying?: boolean }) {
+export function OrderChip({
+  order,
+  retrying,
+}: {
+  order: Pick<Order, 'status' | 'statusLabel' | 'pendingReason' | 'filledQuantity' | 'quantity'>
+  retrying?: boolean
+}) {
   switch (order.status) {
     case 'ACCEPTED':
       return order.filledQuantity < order.quantity ? (
@@ -129,7 +135,21 @@ export function OrderChip({ order, retrying }: { order: Pick<Order, 'status' | '
   }
 }
 
-export function Banner({ tone, icon, title, children, actions, role = 'status' }: { tone: Tone; icon: IconName; title: ReactNode; children?: ReactNode; actions?: ReactNode; role?: 'status' | 'alert' }) {
+export function Banner({
+  tone,
+  icon,
+  title,
+  children,
+  actions,
+  role = 'status',
+}: {
+  tone: Tone
+  icon: IconName
+  title: ReactNode
+  children?: ReactNode
+  actions?: ReactNode
+  role?: 'status' | 'alert'
+}) {
   return (
     <div className={`banner banner-${tone}`} role={role}>
       <Icon name={icon} />
@@ -190,9 +210,7 @@ export function Failed({ what, why, onRetry }: { what: string; why: string; onRe
 }
 
 export function NotHere({ what }: { what: string }) {
-  return (
-    <Empty icon="info" title={`${what}: not available on this server yet.`} />
-  )
+  return <Empty icon="info" title={`${what}: not available on this server yet.`} />
 }
 
 /** A choice of few, as a row of radio buttons. */
@@ -207,7 +225,11 @@ export function Segmented<T extends string>(props: {
     <fieldset className="segmented">
       <legend className="hidden">{props.label}</legend>
       {props.options.map((option) => (
-        <label key={option.value} className={`segment segment-${option.tone ?? 'plain'}`} data-on={option.value === props.value || undefined}>
+        <label
+          key={option.value}
+          className={`segment segment-${option.tone ?? 'plain'}`}
+          data-on={option.value === props.value || undefined}
+        >
           <input
             type="radio"
             name={name}

@@ -3,7 +3,13 @@
 import type { Cue, CueId, Envelope, LedgerEntry, Order, Persona, Status, Stream, Trade } from '../data/types'
 import { formatMoney, moneyText, parseMoney } from '../data/money'
 
-type Handler = (request: { method: string; path: string; query: URLSearchParams; body: unknown; headers: Headers }) => Response | Promise<Response> | null
+type Handler = (request: {
+  method: string
+  path: string
+  query: URLSearchParams
+  body: unknown
+  headers: Headers
+}) => Response | Promise<Response> | null
 
 export const CUE_IDS: CueId[] = ['az-blip', 'region-outage', 'partition-reconcile', 'backpressure', 'time-to-accept', 'balance-unavailable']
 const T0 = '2026-11-22T10:00:00.000Z'
@@ -16,7 +22,15 @@ export function json(status: number, body: unknown, headers: Record<string, stri
 }
 
 export function problem(status: number, code: string, more: Record<string, unknown> = {}): Response {
-  return json(status, { type: '/problems/test', title: code, status, detail: `${code} in a test`, code, retryable: status === 503, ...more })
+  return json(status, {
+    type: '/problems/test',
+    title: code,
+    status,
+    detail: `${code} in a test`,
+    code,
+    retryable: status === 503,
+    ...more,
+  })
 }
 
 export class FakeServer {
@@ -59,7 +73,12 @@ export class FakeServer {
     const balance = parseMoney(ledger[0]!.resultingBalance) + delta
     const made = entry(order.userId, ledger.length, moneyText(delta), moneyText(balance), order)
     ledger.unshift(made)
-    this.emit('balances', 'BalanceUpdated', order, { ...made, currentBalance: made.resultingBalance, currency: 'fl', version: ledger.length })
+    this.emit('balances', 'BalanceUpdated', order, {
+      ...made,
+      currentBalance: made.resultingBalance,
+      currency: 'fl',
+      version: ledger.length,
+    })
   }
 
   fill(order: Order): void {
@@ -187,7 +206,10 @@ export class FakeServer {
       case 'trades': {
         const userId = query.get('userId')
         const own = new Set(this.orders.filter((order) => !userId || order.userId === userId).map((order) => order.orderId))
-        return json(200, { items: this.trades.filter((trade) => !userId || own.has(trade.buyOrder) || own.has(trade.sellOrder)), nextCursor: null })
+        return json(200, {
+          items: this.trades.filter((trade) => !userId || own.has(trade.buyOrder) || own.has(trade.sellOrder)),
+          nextCursor: null,
+        })
       }
       case 'events':
         return this.events(query, signal)
@@ -244,7 +266,8 @@ export class FakeServer {
 
   private persona(method: string, id: string | undefined, verb: string | undefined, body: Record<string, unknown>): Response {
     const found = this.personas.find((one) => one.userId === id)
-    if (method === 'GET') return json(200, { items: [...this.personas].sort((a, b) => a.displayName.localeCompare(b.displayName)), nextCursor: null })
+    if (method === 'GET')
+      return json(200, { items: [...this.personas].sort((a, b) => a.displayName.localeCompare(b.displayName)), nextCursor: null })
     if (method === 'POST' && !id) {
       const name = String(body.displayName)
       const made = persona(name.toLowerCase().replace(/[^a-z0-9]+/g, '-'), name, String(body.bio ?? ''))
@@ -266,7 +289,13 @@ export class FakeServer {
     return problem(405, 'METHOD_NOT_ALLOWED')
   }
 
-  private order(method: string, id: string | undefined, verb: string | undefined, query: URLSearchParams, body: Record<string, unknown>): Response {
+  private order(
+    method: string,
+    id: string | undefined,
+    verb: string | undefined,
+    query: URLSearchParams,
+    body: Record<string, unknown>,
+  ): Response {
     if (id === 'by-key') {
       const found = this.orders.find((order) => order.idempotencyKey === query.get('idempotencyKey'))
       return found ? json(200, found) : problem(404, 'NOT_FOUND')
@@ -286,7 +315,17 @@ export class FakeServer {
       if (again) return json(200, again, { 'Idempotency-Replayed': 'true' })
       const made = this.receive(body as Partial<Order> & { userId: string })
       const ledger = this.ledgers.get(made.userId)!
-      return json(201, { ...made, balanceSnapshot: { userId: made.userId, currentBalance: ledger[0]!.resultingBalance, currency: 'fl', pendingDelta: '0.00', updatedAt: T0 }, warnings: [] })
+      return json(201, {
+        ...made,
+        balanceSnapshot: {
+          userId: made.userId,
+          currentBalance: ledger[0]!.resultingBalance,
+          currency: 'fl',
+          pendingDelta: '0.00',
+          updatedAt: T0,
+        },
+        warnings: [],
+      })
     }
     const found = this.orders.find((order) => order.orderId === id)
     if (!found) return problem(404, 'NOT_FOUND')

@@ -25,7 +25,12 @@ export default function Market() {
       <div className="grid grid-market">
         <BookPanel simulated={market.data?.mode === 'SIMFILL'} />
         <CandlePanel tape={tape} />
-        <Panel title="Trade tape" asOf={tape.readAt} className="panel-fill area-tape" note={tape.ready ? `last ${tape.trades.length}` : undefined}>
+        <Panel
+          title="Trade tape"
+          asOf={tape.readAt}
+          className="panel-fill area-tape"
+          note={tape.ready ? `last ${tape.trades.length}` : undefined}
+        >
           <TradeTape tape={tape} rows={200} />
         </Panel>
       </div>
@@ -133,7 +138,12 @@ function PriceFromTrades({ tape }: { tape: Tape }) {
     [derived],
   )
   return (
-    <Panel title="Price" asOf={tape.readAt} className="area-candles" note={`average per ${stepText(derived.stepSeconds)}, from the last ${tape.trades.length} trades`}>
+    <Panel
+      title="Price"
+      asOf={tape.readAt}
+      className="area-candles"
+      note={`average per ${stepText(derived.stepSeconds)}, from the last ${tape.trades.length} trades`}
+    >
       {points.length > 0 ? (
         <Suspense fallback={<div className="chart" aria-busy="true" />}>
           <TimeChart points={points} label={`Average price over time, ${points.length} points`} />
@@ -196,7 +206,9 @@ function CandlePanel({ tape }: { tape: Tape }) {
         <div className="chart" aria-busy="true" />
       ) : points.length === 0 ? (
         <div className="chart-empty">
-          <Empty icon="market" title="No candle yet.">The first trade begins one.</Empty>
+          <Empty icon="market" title="No candle yet.">
+            The first trade begins one.
+          </Empty>
         </div>
       ) : (
         <Suspense fallback={<div className="chart" aria-busy="true" />}>

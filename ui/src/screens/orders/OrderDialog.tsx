@@ -23,9 +23,23 @@ export function OrderDialog({ orderId, onClose }: { orderId: string; onClose: ()
   const order: Order | undefined = known ?? detail.data
   return (
     <Dialog title={`Order ${orderId}`} onClose={onClose} wide>
-      {!order ? detail.isError ? <Failed what="The order cannot be read." why={explain(detail.error)} /> : <Skeleton lines={6} /> : <Facts order={order} persona={personas.get(order.userId) ?? order.persona} />}
+      {!order ? (
+        detail.isError ? (
+          <Failed what="The order cannot be read." why={explain(detail.error)} />
+        ) : (
+          <Skeleton lines={6} />
+        )
+      ) : (
+        <Facts order={order} persona={personas.get(order.userId) ?? order.persona} />
+      )}
       <h3 className="small-title">What happened</h3>
-      {detail.data ? <Timeline events={detail.data.events} /> : detail.isError ? <p className="note">{explain(detail.error)}</p> : <Skeleton lines={4} />}
+      {detail.data ? (
+        <Timeline events={detail.data.events} />
+      ) : detail.isError ? (
+        <p className="note">{explain(detail.error)}</p>
+      ) : (
+        <Skeleton lines={4} />
+      )}
     </Dialog>
   )
 }

@@ -97,46 +97,41 @@ export function OrderTable({ pages, filtered, onOpen }: { pages: OrderPages; fil
     )
   }
   return (
-    <div
-      role="table"
-      aria-label="Orders"
-      aria-rowcount={pages.complete ? orders.length + 1 : -1}
-      className={`order-table order-table-tall${frozen ? ' frozen' : ''}`}
-      data-cue={frozen ? 'az-blip' : undefined}
-    >
-      <div role="rowgroup">
-        <OrderHead />
-      </div>
-      <div
-        role="rowgroup"
-        ref={scroller}
-        className="order-scroll"
-        tabIndex={0}
-        aria-label="Order rows"
-        onScroll={(event) => {
-          const down = event.currentTarget.scrollTop >= rowHeight
-          if (!down) newer.current = 0
-          setAway(down)
-        }}
-      >
-        <div className="order-space" style={{ height: rows.getTotalSize() }}>
-          {items.map((item) => {
-            const order = orders[item.index]!
-            return (
-              <OrderRow
-                key={order.orderId}
-                order={order}
-                persona={personas.get(order.userId) ?? order.persona}
-                retrying={outage}
-                arrivedAt={live.orders.arrivedAt(order.orderId)}
-                cancelling={cancelling.has(order.orderId)}
-                onOpen={onOpen}
-                onCancel={cancel}
-                index={item.index + 1}
-                offset={item.start}
-              />
-            )
-          })}
+    <div className={`order-table order-table-tall${frozen ? ' frozen' : ''}`} data-cue={frozen ? 'az-blip' : undefined}>
+      <div role="table" aria-label="Orders" aria-rowcount={pages.complete ? orders.length + 1 : -1} className="order-frame">
+        <div role="rowgroup">
+          <OrderHead />
+        </div>
+        <div
+          role="rowgroup"
+          ref={scroller}
+          className="order-scroll"
+          tabIndex={0}
+          onScroll={(event) => {
+            const down = event.currentTarget.scrollTop >= rowHeight
+            if (!down) newer.current = 0
+            setAway(down)
+          }}
+        >
+          <div className="order-space" style={{ height: rows.getTotalSize() }}>
+            {items.map((item) => {
+              const order = orders[item.index]!
+              return (
+                <OrderRow
+                  key={order.orderId}
+                  order={order}
+                  persona={personas.get(order.userId) ?? order.persona}
+                  retrying={outage}
+                  arrivedAt={live.orders.arrivedAt(order.orderId)}
+                  cancelling={cancelling.has(order.orderId)}
+                  onOpen={onOpen}
+                  onCancel={cancel}
+                  index={item.index + 1}
+                  offset={item.start}
+                />
+              )
+            })}
+          </div>
         </div>
       </div>
       {away ? (

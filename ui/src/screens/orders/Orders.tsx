@@ -24,7 +24,10 @@ export default function Orders() {
   const userId = search.get('userId') ?? ''
   const status = STATUSES.includes(search.get('status') ?? '') ? search.get('status')! : ''
   const side = ['BUY', 'SELL'].includes(search.get('side') ?? '') ? search.get('side')! : ''
-  const filter = useMemo(() => ({ userId: userId || undefined, status: status || undefined, side: side || undefined }), [userId, status, side])
+  const filter = useMemo(
+    () => ({ userId: userId || undefined, status: status || undefined, side: side || undefined }),
+    [userId, status, side],
+  )
   const pages = useOrderPages(filter)
   const [open, setOpen] = useState<string | null>(null)
   const [csvRows, setCsvRows] = useState<number | null>(null)
@@ -78,7 +81,12 @@ export default function Orders() {
           className="panel-fill panel-orders"
           actions={
             <div className="filters">
-              <select className="input input-small" aria-label="Persona" value={userId} onChange={(event) => choose('userId', event.target.value)}>
+              <select
+                className="input input-small"
+                aria-label="Persona"
+                value={userId}
+                onChange={(event) => choose('userId', event.target.value)}
+              >
                 <option value="">Everybody</option>
                 {personas.map((persona) => (
                   <option key={persona.userId} value={persona.userId}>
@@ -86,14 +94,24 @@ export default function Orders() {
                   </option>
                 ))}
               </select>
-              <select className="input input-small" aria-label="Status" value={status} onChange={(event) => choose('status', event.target.value)}>
+              <select
+                className="input input-small"
+                aria-label="Status"
+                value={status}
+                onChange={(event) => choose('status', event.target.value)}
+              >
                 <option value="">Any status</option>
                 <option value="PENDING">Pending</option>
                 <option value="ACCEPTED">Accepted</option>
                 <option value="CANCELLED">Cancelled</option>
                 <option value="REJECTED">Rejected</option>
               </select>
-              <select className="input input-small" aria-label="Side filter" value={side} onChange={(event) => choose('side', event.target.value)}>
+              <select
+                className="input input-small"
+                aria-label="Side filter"
+                value={side}
+                onChange={(event) => choose('side', event.target.value)}
+              >
                 <option value="">Both sides</option>
                 <option value="BUY">Buy</option>
                 <option value="SELL">Sell</option>
@@ -126,9 +144,7 @@ export default function Orders() {
             </>
           }
         >
-          <p>
-            Every order of {active.displayName} that is not final yet. What has been filled stays filled.
-          </p>
+          <p>Every order of {active.displayName} that is not final yet. What has been filled stays filled.</p>
         </Dialog>
       ) : null}
     </div>

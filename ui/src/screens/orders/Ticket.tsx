@@ -126,7 +126,11 @@ export function Ticket() {
 
   const quantityError = (touched.quantity && !q.ok ? q.message : undefined) ?? refused.quantity ?? refused.qty
   const priceError = (touched.price && !p.ok ? p.message : undefined) ?? refused.price
-  const otherError = refused.form ?? Object.entries(refused).find(([field]) => !['quantity', 'qty', 'price', 'form'].includes(field))?.join(' ')
+  const otherError =
+    refused.form ??
+    Object.entries(refused)
+      .find(([field]) => !['quantity', 'qty', 'price', 'form'].includes(field))
+      ?.join(' ')
   const last = market.data?.lastPrice ?? null
 
   return (
@@ -219,7 +223,15 @@ export function Ticket() {
           <div>
             <dt>Balance after</dt>
             <dd className={after !== null && after < 0n ? 'down' : undefined}>
-              {balance.isPending ? <Skeleton width={80} /> : after !== null ? <Money cents={after} /> : settled !== null ? <Money cents={settled} /> : '–'}
+              {balance.isPending ? (
+                <Skeleton width={80} />
+              ) : after !== null ? (
+                <Money cents={after} />
+              ) : settled !== null ? (
+                <Money cents={settled} />
+              ) : (
+                '–'
+              )}
             </dd>
           </div>
         </dl>
@@ -280,7 +292,9 @@ export function Ticket() {
             <kbd>Ctrl</kbd> <kbd>Enter</kbd>
           </span>
         </p>
-        <div className="ticket-result" aria-live="polite">{placed ? <Placed {...placed} /> : null}</div>
+        <div className="ticket-result" aria-live="polite">
+          {placed ? <Placed {...placed} /> : null}
+        </div>
       </form>
     </Panel>
   )

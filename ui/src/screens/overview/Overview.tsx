@@ -28,11 +28,28 @@ export function Overview() {
       <HealthStrip pulse={pulse.data} orders={pages.orders} trades={tape.trades} />
       <div className="grid grid-overview">
         <PulsePanel pulse={pulse.data} settled={!pulse.isPending} tape={tape} />
-        <Panel title="Latest trades" asOf={tape.readAt} actions={<Link className="link" to="/market">Market</Link>} className="panel-fill">
+        <Panel
+          title="Latest trades"
+          asOf={tape.readAt}
+          actions={
+            <Link className="link" to="/market">
+              Market
+            </Link>
+          }
+          className="panel-fill"
+        >
           <TradeTape tape={tape} rows={11} />
         </Panel>
       </div>
-      <Panel title="Latest orders" asOf={pages.readAt} actions={<Link className="link" to="/orders">All orders</Link>}>
+      <Panel
+        title="Latest orders"
+        asOf={pages.readAt}
+        actions={
+          <Link className="link" to="/orders">
+            All orders
+          </Link>
+        }
+      >
         {pages.orders.length === 0 ? (
           pages.error ? (
             <Failed what="The orders cannot be read." why={pages.error} onRetry={pages.again} />
@@ -41,7 +58,15 @@ export function Overview() {
               <Skeleton lines={5} />
             </div>
           ) : (
-            <Empty icon="orders" title="No order yet." action={<Link className="button" to="/orders">Place the first one</Link>} />
+            <Empty
+              icon="orders"
+              title="No order yet."
+              action={
+                <Link className="button" to="/orders">
+                  Place the first one
+                </Link>
+              }
+            />
           )
         ) : (
           <OrderList orders={pages.orders} limit={8} />
@@ -78,20 +103,44 @@ function HealthStrip({ pulse, orders, trades }: { pulse: Pulse | undefined; orde
         label="Order latency, median"
         tone={slow ? 'warning' : 'plain'}
         value={<Later ready={latency.p50 !== null || !status.isPending}>{latency.p50 === null ? '–' : durationText(latency.p50)}</Later>}
-        note={latency.p50 === null ? 'no order measured yet' : `p95 ${latency.p95 === null ? '–' : durationText(latency.p95)} · ${latency.source}`}
+        note={
+          latency.p50 === null
+            ? 'no order measured yet'
+            : `p95 ${latency.p95 === null ? '–' : durationText(latency.p95)} · ${latency.source}`
+        }
       />
       <Tile
         label="Queued events"
         tone={pressed ? 'warning' : 'plain'}
-        value={<Later ready={queued.count !== null || status.isError}>{queued.count === null ? 'unknown' : formatQuantity(queued.count)}</Later>}
+        value={
+          <Later ready={queued.count !== null || status.isError}>{queued.count === null ? 'unknown' : formatQuantity(queued.count)}</Later>
+        }
         note={queued.source}
         to="/resilience"
       />
       <Tile
         label="Tape divergence"
         tone={apart || flagged > 0 ? 'divergent' : 'plain'}
-        value={apart ? 'Reconciling' : flagged > 0 ? formatQuantity(flagged) : status.data ? 'None' : status.isError ? 'unknown' : <Skeleton width={60} height={14} />}
-        note={flagged > 0 ? `of the last ${trades.length} trades` : status.data ? `${status.data.regions.length === 1 ? 'one region' : `${status.data.regions.length} regions`}` : ''}
+        value={
+          apart ? (
+            'Reconciling'
+          ) : flagged > 0 ? (
+            formatQuantity(flagged)
+          ) : status.data ? (
+            'None'
+          ) : status.isError ? (
+            'unknown'
+          ) : (
+            <Skeleton width={60} height={14} />
+          )
+        }
+        note={
+          flagged > 0
+            ? `of the last ${trades.length} trades`
+            : status.data
+              ? `${status.data.regions.length === 1 ? 'one region' : `${status.data.regions.length} regions`}`
+              : ''
+        }
         to="/resilience"
       />
       <Tile
@@ -141,7 +190,9 @@ function PulsePanel({ pulse, settled, tape }: { pulse: Pulse | undefined; settle
       title="Market pulse"
       asOf={tape.readAt}
       className="panel-fill"
-      note={pulse ? 'average price, orders' : points.length > 0 ? `average price and trades per ${stepText(derived.stepSeconds)}` : undefined}
+      note={
+        pulse ? 'average price, orders' : points.length > 0 ? `average price and trades per ${stepText(derived.stepSeconds)}` : undefined
+      }
     >
       <div className="pulse-stats">
         <div>
@@ -173,7 +224,9 @@ function PulsePanel({ pulse, settled, tape }: { pulse: Pulse | undefined; settle
         </Suspense>
       ) : settled && tape.ready ? (
         <div className="chart chart-empty">
-          <Empty icon="overview" title="No pulse yet.">The chart begins with the first trade.</Empty>
+          <Empty icon="overview" title="No pulse yet.">
+            The chart begins with the first trade.
+          </Empty>
         </div>
       ) : (
         <div className="chart" aria-busy="true">

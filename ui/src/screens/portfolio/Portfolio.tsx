@@ -131,12 +131,20 @@ export default function Portfolio() {
           </div>
         )}
       </Panel>
-      <Panel title="Positions" asOf={asOf} failed={stale} className={stale ? 'greyed' : undefined} note={worth?.derived ? `worked out here from ${trades ?? 0} trades` : undefined}>
+      <Panel
+        title="Positions"
+        asOf={asOf}
+        failed={stale}
+        className={stale ? 'greyed' : undefined}
+        note={worth?.derived ? `worked out here from ${trades ?? 0} trades` : undefined}
+      >
         {worth ? (
           worth.lines.length === 0 ? (
-            <Empty icon="portfolio" title="No position.">Buy something, and it appears here.</Empty>
+            <Empty icon="portfolio" title="No position.">
+              Buy something, and it appears here.
+            </Empty>
           ) : (
-            <div className="scroll-x" tabIndex={0} role="region" aria-label="Positions">
+            <div className="scroll-x" tabIndex={0} role="region" aria-label="All positions">
               <table className="table">
                 <thead>
                   <tr>
@@ -182,7 +190,13 @@ export default function Portfolio() {
           </div>
         )}
       </Panel>
-      <Panel title="Cash movements" asOf={balance.dataUpdatedAt || null} failed={stale} className={stale ? 'greyed' : undefined} note="the last ten">
+      <Panel
+        title="Cash movements"
+        asOf={balance.dataUpdatedAt || null}
+        failed={stale}
+        className={stale ? 'greyed' : undefined}
+        note="the last ten"
+      >
         {balance.data ? (
           <LedgerTable ledger={balance.data.ledger} />
         ) : (

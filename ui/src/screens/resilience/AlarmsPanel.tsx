@@ -5,7 +5,12 @@ import { Age, Chip, Empty, Failed, Panel, Skeleton } from '../../parts/basics'
 export function AlarmsPanel() {
   const alarms = useAlarms()
   return (
-    <Panel title="Alarms" asOf={alarms.dataUpdatedAt || null} failed={alarms.isError} note={alarms.data?.length ? String(alarms.data.length) : undefined}>
+    <Panel
+      title="Alarms"
+      asOf={alarms.dataUpdatedAt || null}
+      failed={alarms.isError}
+      note={alarms.data?.length ? String(alarms.data.length) : undefined}
+    >
       {alarms.data ? (
         alarms.data.length === 0 ? (
           <Empty title="No alarm is active." />

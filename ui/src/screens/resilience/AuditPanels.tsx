@@ -7,7 +7,13 @@ import { useAdmin } from './admin'
 import { INVARIANTS } from './words'
 
 export function AuditPanels() {
-  const invariants = useQuery({ queryKey: ['invariants'], queryFn: api.invariants, staleTime: 15_000, refetchOnWindowFocus: false, retry: false })
+  const invariants = useQuery({
+    queryKey: ['invariants'],
+    queryFn: api.invariants,
+    staleTime: 15_000,
+    refetchOnWindowFocus: false,
+    retry: false,
+  })
   return (
     <>
       <Panel
@@ -17,7 +23,12 @@ export function AuditPanels() {
         note={invariants.data ? <Age at={invariants.data.checkedAt} prefix="checked " /> : undefined}
         actions={
           isMissing(invariants.error) ? undefined : (
-            <button type="button" className="button button-small" onClick={() => void invariants.refetch()} disabled={invariants.isFetching}>
+            <button
+              type="button"
+              className="button button-small"
+              onClick={() => void invariants.refetch()}
+              disabled={invariants.isFetching}
+            >
               {invariants.isFetching ? 'Checking…' : 'Check now'}
             </button>
           )
@@ -32,7 +43,11 @@ export function AuditPanels() {
                 </Chip>
                 <span className="rows-text">
                   {INVARIANTS[check.id] ?? ''}
-                  {check.ok ? null : <span className="down block">{formatQuantity(check.count)} broken: <span className="mono wrap">{JSON.stringify(check.sample)}</span></span>}
+                  {check.ok ? null : (
+                    <span className="down block">
+                      {formatQuantity(check.count)} broken: <span className="mono wrap">{JSON.stringify(check.sample)}</span>
+                    </span>
+                  )}
                 </span>
                 <span className="hidden">{check.ok ? 'holds' : 'broken'}</span>
               </li>
@@ -80,7 +95,11 @@ function Replay() {
           <Banner
             tone={result.ok ? 'good' : 'bad'}
             icon={result.ok ? 'check' : 'close'}
-            title={result.ok ? `${formatQuantity(result.orders)} orders replay to the same hash.` : `The replay differs, first at ${result.firstDivergence ?? 'an unknown order'}.`}
+            title={
+              result.ok
+                ? `${formatQuantity(result.orders)} orders replay to the same hash.`
+                : `The replay differs, first at ${result.firstDivergence ?? 'an unknown order'}.`
+            }
           >
             <span className="mono wrap">{result.liveHash.slice(0, 16)}…</span>
           </Banner>

@@ -36,7 +36,12 @@ export function DeadLetters() {
   }
 
   return (
-    <Panel title="Dead letters" asOf={letters.dataUpdatedAt || null} failed={letters.isError} note={letters.data ? `${letters.data.depth} waiting` : undefined}>
+    <Panel
+      title="Dead letters"
+      asOf={letters.dataUpdatedAt || null}
+      failed={letters.isError}
+      note={letters.data ? `${letters.data.depth} waiting` : undefined}
+    >
       {letters.data ? (
         letters.data.items.length === 0 ? (
           <Empty title="Nothing was put aside.">A cash movement that keeps failing waits here, and the others go on.</Empty>
@@ -46,9 +51,12 @@ export function DeadLetters() {
               <li key={letter.dlqId}>
                 <span className="rows-text">
                   <strong>
-                    {typeof letter.payload.delta === 'string' ? `fl ${formatMoney(parseMoney(letter.payload.delta), { signed: true })}` : letter.type}
+                    {typeof letter.payload.delta === 'string'
+                      ? `fl ${formatMoney(parseMoney(letter.payload.delta), { signed: true })}`
+                      : letter.type}
                   </strong>{' '}
-                  for {personas.get(letter.userId)?.displayName ?? letter.userId}, order <span className="mono">{letter.orderId ?? '–'}</span>
+                  for {personas.get(letter.userId)?.displayName ?? letter.userId}, order{' '}
+                  <span className="mono">{letter.orderId ?? '–'}</span>
                   <span className="note block">
                     {letter.lastError} · {letter.attempts} attempts · first failed <Age at={letter.firstFailedAt} />
                   </span>
@@ -63,7 +71,13 @@ export function DeadLetters() {
                   >
                     <Icon name="retry" size={14} /> Redrive
                   </button>
-                  <button type="button" className="icon-button" disabled={busy === letter.dlqId} aria-label={`Discard ${letter.dlqId}`} onClick={() => setDiscarding(letter)}>
+                  <button
+                    type="button"
+                    className="icon-button"
+                    disabled={busy === letter.dlqId}
+                    aria-label={`Discard ${letter.dlqId}`}
+                    onClick={() => setDiscarding(letter)}
+                  >
                     <Icon name="trash" />
                   </button>
                 </span>
@@ -101,7 +115,9 @@ export function DeadLetters() {
             </>
           }
         >
-          <p>Its cash will never move: the balance stays without this order, and the audit will say so. A redrive is nearly always better.</p>
+          <p>
+            Its cash will never move: the balance stays without this order, and the audit will say so. A redrive is nearly always better.
+          </p>
         </Dialog>
       ) : null}
       {admin.dialog}

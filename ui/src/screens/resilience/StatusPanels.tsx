@@ -56,7 +56,10 @@ export function StatusPanels() {
                   <span className="cue-what">{on ? cue.message : known.what}</span>
                   <span className="cue-state">
                     {on ? (
-                      <Chip tone={known.id === 'partition-reconcile' ? 'divergent' : cue.severity === 'critical' ? 'bad' : 'warning'} icon="warning">
+                      <Chip
+                        tone={known.id === 'partition-reconcile' ? 'divergent' : cue.severity === 'critical' ? 'bad' : 'warning'}
+                        icon="warning"
+                      >
                         {cue.since ? <Age at={cue.since} prefix="since " /> : 'now'}
                       </Chip>
                     ) : cue ? (
@@ -81,7 +84,7 @@ export function StatusPanels() {
 
 function Actors({ actors }: { actors: Actor[] }) {
   return (
-    <div className="scroll-x" tabIndex={0} role="region" aria-label="Actors">
+    <div className="scroll-x" tabIndex={0} role="region" aria-label="All actors">
       <table className="table">
         <thead>
           <tr>

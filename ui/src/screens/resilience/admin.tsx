@@ -37,7 +37,14 @@ function TokenDialog({ onAnswer }: { onAnswer: (token: string | null) => void })
         <p>This server asks for its token before it changes operations. It is kept in this tab only.</p>
         <div className="field">
           <label htmlFor="admin-token">Token</label>
-          <input id="admin-token" className="input" type="password" autoComplete="off" value={token} onChange={(event) => setToken(event.target.value)} />
+          <input
+            id="admin-token"
+            className="input"
+            type="password"
+            autoComplete="off"
+            value={token}
+            onChange={(event) => setToken(event.target.value)}
+          />
         </div>
         <div className="form-actions">
           <button type="submit" className="button button-primary" disabled={token.trim() === ''}>

@@ -18,7 +18,7 @@ export function PictureField(props: { name: string; present?: string | null; fil
 
   const pick = async (picked: File | undefined) => {
     if (!picked) return
-    const wrong = await pictureProblem(picked)
+    const wrong = await pictureProblem(picked).catch(() => 'The file cannot be read.')
     setProblem(wrong)
     props.onPick(wrong ? null : picked)
   }

@@ -31,7 +31,12 @@ export default function Users() {
   const personas = usePersonas()
   return (
     <div className="grid grid-users">
-      <Panel title="Users" asOf={personas.dataUpdatedAt || null} failed={personas.isError} note={personas.data ? String(personas.data.length) : undefined}>
+      <Panel
+        title="Users"
+        asOf={personas.dataUpdatedAt || null}
+        failed={personas.isError}
+        note={personas.data ? String(personas.data.length) : undefined}
+      >
         {personas.data ? (
           <ul className="users">
             {personas.data.map((persona) => (
@@ -110,7 +115,14 @@ function UserForm(props: {
         <label htmlFor={bioId}>
           Description <span className="note">(optional)</span>
         </label>
-        <textarea id={bioId} className="input" rows={2} value={draft.bio} maxLength={BIO_MAX} onChange={(event) => onChange({ ...draft, bio: event.target.value })} />
+        <textarea
+          id={bioId}
+          className="input"
+          rows={2}
+          value={draft.bio}
+          maxLength={BIO_MAX}
+          onChange={(event) => onChange({ ...draft, bio: event.target.value })}
+        />
         {errors.bio ? <p className="field-error">{errors.bio}</p> : null}
       </div>
       {errors.form ? (
@@ -150,9 +162,16 @@ function NewUser() {
       const trouble = draft.file ? await sendPicture(persona.userId, draft.file) : null
       await queries.invalidateQueries({ queryKey: ['personas'] })
       setDraft(nothing)
-      toast({ tone: trouble ? 'warning' : 'good', text: trouble ? `${persona.displayName} was added. ${trouble}` : `${persona.displayName} was added.` })
+      toast({
+        tone: trouble ? 'warning' : 'good',
+        text: trouble ? `${persona.displayName} was added. ${trouble}` : `${persona.displayName} was added.`,
+      })
     } catch (error) {
-      setErrors(error instanceof Problem && error.code === 'PERSONA_EXISTS' ? { name: 'Somebody with this name is there already, or was once; choose another.' } : fieldsOf(error))
+      setErrors(
+        error instanceof Problem && error.code === 'PERSONA_EXISTS'
+          ? { name: 'Somebody with this name is there already, or was once; choose another.' }
+          : fieldsOf(error),
+      )
     } finally {
       setBusy(false)
     }
@@ -269,7 +288,12 @@ function UserRow({ persona }: { persona: Persona }) {
             Active
           </Chip>
         ) : (
-          <button type="button" className="button button-small" onClick={() => switchTo(persona.userId)} aria-label={`Switch to ${persona.displayName}`}>
+          <button
+            type="button"
+            className="button button-small"
+            onClick={() => switchTo(persona.userId)}
+            aria-label={`Switch to ${persona.displayName}`}
+          >
             Switch
           </button>
         )}

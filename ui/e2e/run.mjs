@@ -1,0 +1,41 @@
+// The page in a real browser against a running system at TB_URL. One line a test, "N passed, M failed" at the end.
+//   TB_URL=http://127.0.0.1:8080 node e2e/run.mjs [WORD…]      only tests whose file or name has one of the words
+// Tests that stop and kill actors do so by the process ids of /api/status: the system must be a throw-away one on this machine.
+// They are left out with TB_E2E_HARMLESS=1.
+import { api, base, until, withBrowser } from './lib.mjs'
+
+const files = ['screens', 'personas', 'balance', 'orders', 'load', 'trouble']
+const words = process.argv.slice(2)
+
+await until(`${base} is ready`, async () => (await api('GET', '/health/ready').catch(() => null))?.status === 200, 60)
+
+let passed = 0
+const failed = []
+await withBrowser(async (browser) => {
+    for (const file of files) {
+        const { tests } = await import(`./${file}.mjs`)
+        for (const [name, test] of Object.entries(tests)) {
+            const title = `${file}: ${name}`
+            if (words.length > 0 && !words.some((word) => title.includes(word))) continue
+            if (test.harmful && process.env.TB_E2E_HARMLESS === '1') continue
+            const started = Date.now()
+            try {
+                const note = await test(browser)
+                passed++
+                console.log(`ok   ${title} (${((Date.now() - started) / 1000).toFixed(1)} s)${note ? `: ${note}` : ''}`)
+            } catch (error) {
+                failed.push(title)
+                console.log(
+                    `FAIL ${title}\n     ${String(error?.stack ?? error)
+                        .split('\n')
+                        .slice(0, 12)
+                        .join('\n     ')}`,
+                )
+            } finally {
+                for (const context of browser.contexts()) await context.close()
+            }
+        }
+    }
+})
+console.log(`${passed} passed, ${failed.length} failed`)
+process.exitCode = failed.length > 0 ? 1 : 0
