@@ -50,7 +50,7 @@ up_is_running_already() {
 }
 
 up_start() {
-  local name
+  local name begin
   if services_are_watched; then
     say "stopping what an s6-svscan that was killed has left behind"
     supervisor_stop
@@ -75,8 +75,14 @@ up_start() {
   for name in $(service_names); do
     as_service s6-svc -u "$SERVICES/$name"
   done
-  wait_for "$READY_SECONDS" health_is_ready || up_say_unready "not ready after $READY_SECONDS s"
+  begin=$SECONDS
+  wait_for "$READY_SECONDS" up_is_decided && health_is_ready || up_say_unready "not ready after $((SECONDS - begin)) s"
   trap - EXIT INT TERM HUP
+}
+
+# Whether waiting may end: all is ready, or something dies again and again as soon as it is started.
+up_is_decided() {
+  health_is_ready || grep -qsxE '[3-9]|[0-9]{2,}' "$DATA"/run/*.loop
 }
 
 up_undo() {
@@ -93,7 +99,7 @@ up_say_unready() {
   status_table >&2
   for name in $(services_unready); do
     printf '\nthe last words of %s (%s/%s):\n' "$name" "$LOGS" "$name" >&2
-    tail -n 5 -- "$LOGS/$name/current" 2>/dev/null >&2 || true
+    tail -n 5 -- "$LOGS/$name/current" >&2 2>/dev/null || true
   done
   exit 1
 }
