@@ -115,11 +115,13 @@ END $$;
 CREATE FUNCTION next_cursor(list text, seqs bigint[], page_limit integer) RETURNS text LANGUAGE sql IMMUTABLE
 RETURN CASE WHEN cardinality(seqs) > page_limit THEN cursor_text(list, seqs[page_limit]::text) END;
 
--- The newest seqs of an account's entries below a_before.
+-- The newest seqs of an account's entries below a_before. Written as a range of (account, seq), here and below: of two indexes that give
+-- the order asked for, the planner would else take that of all accounts, and read it to its end for an account that has few entries.
 CREATE FUNCTION ledger_page(a_region text, a_account text, a_before bigint, a_count integer) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
-    SELECT ARRAY(SELECT seq FROM ledger WHERE region = a_region AND account = a_account AND seq < a_before ORDER BY seq DESC LIMIT a_count));
+    SELECT ARRAY(SELECT seq FROM ledger WHERE region = a_region AND (account, seq) < (a_account, a_before) AND account >= a_account
+                  ORDER BY account DESC, seq DESC LIMIT a_count));
 END $$;
 
 CREATE FUNCTION ledger_items(a_region text, a_account text, a_seqs bigint[]) RETURNS text LANGUAGE plpgsql STABLE AS $$
@@ -159,13 +161,14 @@ BEGIN
   IF a_until IS NULL THEN
     SELECT * INTO b FROM balances WHERE region = a_region AND account = a_account;
   ELSE
-    SELECT * INTO entry FROM ledger WHERE region = a_region AND account = a_account AND seq <= a_until ORDER BY seq DESC LIMIT 1;
+    SELECT * INTO entry FROM ledger WHERE region = a_region AND (account, seq) <= (a_account, a_until) AND account >= a_account
+     ORDER BY account DESC, seq DESC LIMIT 1;
     b.balance_cents := entry.resulting_cents;
     b.version := entry.version;
     b.updated_at := entry.created_at;
     b.last_order_seq := (SELECT order_seq FROM ledger
-                          WHERE region = a_region AND account = a_account AND seq <= a_until AND order_seq > 0
-                          ORDER BY seq DESC LIMIT 1);
+                          WHERE region = a_region AND (account, seq) <= (a_account, a_until) AND account >= a_account AND order_seq > 0
+                          ORDER BY account DESC, seq DESC LIMIT 1);
   END IF;
   SELECT row_to_json(t)::text INTO answer FROM (
     SELECT a_account AS "userId", money_text(coalesce(b.balance_cents, 0)) AS "currentBalance", 'fl' AS currency,
@@ -365,13 +368,14 @@ BEGIN
     seqs := ARRAY(
       SELECT c.seq
         FROM (SELECT seq, kind, side, client_id FROM orders
-               WHERE region = a_region AND user_id = a_user AND seq < a_before ORDER BY seq DESC LIMIT scattered_budget()) c
+               WHERE region = a_region AND (user_id, seq) < (a_user, a_before) AND user_id >= a_user
+               ORDER BY user_id DESC, seq DESC LIMIT scattered_budget()) c
        WHERE c.kind = 1 AND (a_side IS NULL OR c.side = a_side) AND (a_client IS NULL OR c.client_id = a_client)
          AND (a_status IS NULL OR (SELECT type FROM executions WHERE region = a_region AND order_seq = c.seq AND leg = 0) = a_status)
        LIMIT a_limit + 1);
     bound := (SELECT seq FROM orders
-               WHERE cardinality(seqs) <= a_limit AND region = a_region AND user_id = a_user AND seq < a_before
-               ORDER BY seq DESC OFFSET scattered_budget() - 1 LIMIT 1);
+               WHERE cardinality(seqs) <= a_limit AND region = a_region AND (user_id, seq) < (a_user, a_before) AND user_id >= a_user
+               ORDER BY user_id DESC, seq DESC OFFSET scattered_budget() - 1 LIMIT 1);
   ELSE
     bound := least(a_before, coalesce(last_seq(a_region, 'orders'), 0) + 1) - scan_budget();
     seqs := ARRAY(
@@ -432,12 +436,14 @@ DECLARE
   seqs  bigint[];
 BEGIN
   IF a_order IS NOT NULL THEN
-    seqs := ARRAY(SELECT seq FROM executions
-                   WHERE region = a_region AND order_seq = a_order AND leg > 0 AND seq < a_before AND (a_user IS NULL OR user_id = a_user)
-                   ORDER BY seq DESC LIMIT a_limit + 1);
+    seqs := ARRAY(SELECT e.seq FROM (SELECT seq, user_id FROM executions
+                                      WHERE region = a_region AND order_seq = a_order AND leg > 0 OFFSET 0) e -- by its index, then sorted
+                   WHERE e.seq < a_before AND (a_user IS NULL OR e.user_id = a_user)
+                   ORDER BY e.seq DESC LIMIT a_limit + 1);
   ELSIF a_user IS NOT NULL THEN
     seqs := ARRAY(SELECT seq FROM executions
-                   WHERE region = a_region AND user_id = a_user AND type = 1 AND seq < a_before ORDER BY seq DESC LIMIT a_limit + 1);
+                   WHERE region = a_region AND (user_id, seq) < (a_user, a_before) AND user_id >= a_user AND type = 1
+                   ORDER BY user_id DESC, seq DESC LIMIT a_limit + 1);
   ELSE
     bound := least(a_before, coalesce(last_seq(a_region, 'executions'), 0) + 1) - scan_budget();
     seqs := ARRAY(SELECT seq FROM executions

@@ -48,10 +48,9 @@ CREATE FUNCTION executions_event_seqs(a_region text, a_after bigint, a_until big
 BEGIN
   IF a_order IS NOT NULL THEN
     RETURN ARRAY(
-      SELECT seq FROM executions
-       WHERE region = a_region AND order_seq = a_order AND seq > a_after
-         AND (a_type IS NULL OR type = a_type) AND (a_user IS NULL OR user_id = a_user)
-       ORDER BY seq LIMIT a_limit);
+      SELECT e.seq FROM (SELECT seq, type, user_id FROM executions WHERE region = a_region AND order_seq = a_order OFFSET 0) e
+       WHERE e.seq > a_after AND (a_type IS NULL OR e.type = a_type) AND (a_user IS NULL OR e.user_id = a_user)
+       ORDER BY e.seq LIMIT a_limit);
   END IF;
   RETURN ARRAY(
     SELECT seq FROM executions
@@ -66,9 +65,9 @@ RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
   IF a_order IS NOT NULL THEN
     RETURN ARRAY(
-      SELECT seq FROM ledger
-       WHERE region = a_region AND order_seq = a_order AND account <> '@market' AND seq > a_after AND (a_user IS NULL OR account = a_user)
-       ORDER BY seq LIMIT a_limit);
+      SELECT l.seq FROM (SELECT seq, account FROM ledger WHERE region = a_region AND order_seq = a_order OFFSET 0) l
+       WHERE l.account <> '@market' AND l.seq > a_after AND (a_user IS NULL OR l.account = a_user)
+       ORDER BY l.seq LIMIT a_limit);
   ELSIF a_user IS NOT NULL THEN
     RETURN ARRAY(
       SELECT seq FROM ledger
@@ -84,10 +83,9 @@ RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
   IF a_order IS NOT NULL THEN
     RETURN ARRAY(
-      SELECT seq FROM balance_events
-       WHERE region = a_region AND order_seq = a_order AND seq > a_after
-         AND (a_type IS NULL OR type = a_type) AND (a_user IS NULL OR user_id = a_user)
-       ORDER BY seq LIMIT a_limit);
+      SELECT v.seq FROM (SELECT seq, type, user_id FROM balance_events WHERE region = a_region AND order_seq = a_order OFFSET 0) v
+       WHERE v.seq > a_after AND (a_type IS NULL OR v.type = a_type) AND (a_user IS NULL OR v.user_id = a_user)
+       ORDER BY v.seq LIMIT a_limit);
   ELSIF a_user IS NOT NULL THEN
     RETURN ARRAY(
       SELECT seq FROM balance_events
