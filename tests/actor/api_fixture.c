@@ -33,6 +33,8 @@ void fixture_orders(int64_t seq, int64_t count, const char *user_id, const char 
                (long long)(seq + count));
 }
 
+enum { TRADE = 1 }; /* ExecutionRecord.Type */
+
 void fixture_execution(int64_t order_seq, int type, int leg, int quantity, int64_t price_cents)
 {
     testdb_run(url,
@@ -41,6 +43,14 @@ void fixture_execution(int64_t order_seq, int type, int leg, int quantity, int64
                "o.user_id, 'nl-1a' FROM orders o, stream_heads h WHERE o.seq = %lld AND h.stream = 'executions'",
                type, leg, quantity, (long long)price_cents, (long long)(price_cents * quantity), (long long)order_seq);
     testdb_run(url, "UPDATE stream_heads SET next_seq = next_seq + 1 WHERE stream = 'executions'");
+    if (type == TRADE) /* a trade and its candle are one transaction of simfill's */
+        testdb_run(url,
+                   "INSERT INTO candles SELECT 'nl-1', date_trunc('minute', o.created_at), %lld, %lld, %lld, %lld, %d, "
+                   "%lld, 1 "
+                   "FROM orders o WHERE o.seq = %lld ON CONFLICT (region, start_at) DO UPDATE SET close_cents = "
+                   "excluded.close_cents",
+                   (long long)price_cents, (long long)price_cents, (long long)price_cents, (long long)price_cents,
+                   quantity, (long long)(price_cents * quantity), (long long)order_seq);
 }
 
 void fixture_settle(int64_t order_seq, const char *user_id, int side, int quantity, int64_t price_cents)
