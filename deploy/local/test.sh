@@ -70,10 +70,10 @@ test_tidy() {
   fi
 }
 
-# test_label DIR LABEL: tests that have everything to themselves side by side, those with whole systems one after the other.
+# test_label DIR LABEL: unit tests side by side, those with processes and clocks one after the other.
 test_label() {
   local dir=$1 label=$2 log=$1/test-$2.log begin=$SECONDS jobs=1 passed failed
-  [[ $label != unit && $label != actor ]] || jobs=$(nproc) # each actor test has a PostgreSQL of its own
+  [[ $label != unit ]] || jobs=$(nproc)
   (cd "$dir" && ctest -V --no-tests=error -L "^$label\$" -j "$jobs") >"$log" 2>&1 || true
   read -r passed failed <<<"$(test_tally "$log")"
   if ((passed + failed == 0)); then
