@@ -80,6 +80,8 @@ static void replay_done(struct audit *audit)
 static void on_page(void *arg, enum db_status status, const struct db_rows *rows, const char *error)
 {
     struct audit *audit = arg;
+    if (audit->failed) /* an answer that came along with the failure; its rows may be empty */
+        return;
     if (status != DB_DONE) {
         fail(audit, "replay", error);
         return;
@@ -101,6 +103,8 @@ static void on_page(void *arg, enum db_status status, const struct db_rows *rows
 static void on_checks(void *arg, enum db_status status, const struct db_rows *rows, const char *error)
 {
     struct audit *audit = arg;
+    if (audit->failed) /* an answer that came along with the failure; its rows may be empty */
+        return;
     if (status != DB_DONE || db_row_count(rows) != SQL_CHECKS) {
         fail(audit, "checks", status == DB_DONE ? "not as many as expected" : error);
         return;
@@ -118,6 +122,8 @@ static void on_checks(void *arg, enum db_status status, const struct db_rows *ro
 static void on_open(void *arg, enum db_status status, const struct db_rows *rows, const char *error)
 {
     struct audit *audit = arg;
+    if (audit->failed) /* an answer that came along with the failure; its rows may be empty */
+        return;
     if (status != DB_DONE || db_row_count(rows) != 1) {
         fail(audit, "open work", status == DB_DONE ? "no row" : error);
         return;
