@@ -1,5 +1,4 @@
 /// <reference types="vitest/config" />
-import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
 
 // The built page runs no inline script and no inline style element; it says so itself, whatever serves it.
@@ -14,7 +13,7 @@ const contentSecurityPolicy: Plugin = {
 }
 
 export default defineConfig({
-  plugins: [react(), contentSecurityPolicy],
+  plugins: [contentSecurityPolicy],
   build: {
     target: 'es2022',
     assetsInlineLimit: 0,

@@ -10,10 +10,14 @@ const cents = (text) => {
 }
 const served = (text) => Math.round(Number(text) * 100)
 
+/** Whom tests have made: run.mjs removes them when a test is over. */
+export const visitors = []
+
 /** A persona of its own, so that other tests' orders do not move its cash. */
 export async function somebody(page, name = 'Balance') {
     const displayName = `${name} ${Date.now().toString(36)}`
     const { body } = await api('POST', '/api/personas', { displayName })
+    visitors.push(body.userId)
     await page.addInitScript((id) => localStorage.getItem('tb.persona') ?? localStorage.setItem('tb.persona', id), body.userId)
     return body
 }

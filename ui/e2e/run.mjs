@@ -2,6 +2,7 @@
 //   TB_URL=http://127.0.0.1:8080 node e2e/run.mjs [WORD…]      only tests whose file or name has one of the words
 // Tests that stop and kill actors do so by the process ids of /api/status: the system must be a throw-away one on this machine.
 // They are left out with TB_E2E_HARMLESS=1.
+import { visitors } from './balance.mjs'
 import { api, base, until, withBrowser } from './lib.mjs'
 
 const files = ['screens', 'personas', 'balance', 'orders', 'load', 'trouble']
@@ -33,6 +34,7 @@ await withBrowser(async (browser) => {
                 )
             } finally {
                 for (const context of browser.contexts()) await context.close()
+                while (visitors.length > 0) await api('DELETE', `/api/personas/${visitors.pop()}`).catch(() => {})
             }
         }
     }

@@ -3,7 +3,7 @@ import { useState } from 'react'
 import { explain } from '../data/client'
 import { formatMoney, parseMoney, parseMoneyOrNull } from '../data/money'
 import { usePersona } from '../data/persona'
-import { useBalance, useCue } from '../data/queries'
+import { useBalance, useCue, useShownBalance } from '../data/queries'
 import { fullTimeText, timeText } from '../data/time'
 import type { Balance, LedgerEntry, Persona } from '../data/types'
 import { Banner, Empty, Failed, Money, SideMark, Skeleton, StaleAge } from '../parts/basics'
@@ -20,11 +20,9 @@ export function balancePath(ledger: LedgerEntry[]): bigint[] {
 
 export function BalanceWidget() {
   const { active } = usePersona()
-  const balance = useBalance(active?.userId)
-  const cue = useCue('balance-unavailable')
+  const { balance, stale, asOf } = useShownBalance(active?.userId)
   const [open, setOpen] = useState(false)
   const data = balance.data
-  const stale = balance.isError || cue !== undefined
   if (!active) return <Skeleton width={150} height={20} />
   if (!data) {
     return balance.isError ? (
@@ -53,13 +51,11 @@ export function BalanceWidget() {
             fl {text.slice(0, -3)}
             <span className="cents">{text.slice(-3)}</span>
           </span>
-          <StaleAge asOf={balance.dataUpdatedAt} failed={stale} />
+          <StaleAge asOf={asOf} failed={stale} />
         </span>
         <Sparkline values={balancePath(data.ledger)} />
       </button>
-      {open ? (
-        <LedgerDialog persona={active} balance={data} asOf={balance.dataUpdatedAt} stale={stale} onClose={() => setOpen(false)} />
-      ) : null}
+      {open ? <LedgerDialog persona={active} balance={data} asOf={asOf} stale={stale} onClose={() => setOpen(false)} /> : null}
     </>
   )
 }
@@ -71,7 +67,7 @@ const REASONS: Record<string, string> = {
   ADJUSTMENT: 'Adjustment',
 }
 
-export function LedgerDialog(props: { persona: Persona; balance: Balance; asOf: number; stale: boolean; onClose: () => void }) {
+export function LedgerDialog(props: { persona: Persona; balance: Balance; asOf: number | null; stale: boolean; onClose: () => void }) {
   const { persona, balance } = props
   const pending = parseMoneyOrNull(balance.pendingDelta)
   return (

@@ -113,7 +113,7 @@ export function CueBanners() {
                 {cue.message}
                 {list(cue.data.missing).length > 0 ? ` Away: ${list(cue.data.missing).join(', ')}.` : ''}
                 {cue.data.databaseUp === false ? ' The database does not answer.' : ''}{' '}
-                {cue.since ? <Age at={cue.since} prefix="Since " /> : null}
+                {cue.since ? <Age at={cue.since} prefix="For " lasting /> : null}
               </Banner>
             )
           case 'partition-reconcile':
@@ -137,7 +137,7 @@ export function CueBanners() {
           case 'balance-unavailable':
             return (
               <Banner key={cue.id} tone="warning" icon="warning" title="Balances are behind.">
-                {cue.message} {cue.since ? <Age at={cue.since} prefix="Since " /> : null}
+                {cue.message} {cue.since ? <Age at={cue.since} prefix="For " lasting /> : null}
               </Banner>
             )
           case 'az-blip':

@@ -3,6 +3,9 @@ import { useFeed } from '../data/live'
 import { useConfig, useStatus } from '../data/queries'
 import { ageText, useNow } from '../data/time'
 
+/** Said aloud when it changes; the pill itself counts seconds and would never be quiet. */
+const ANNOUNCED = { connecting: '', live: 'Feed live', late: 'Feed late', down: 'Feed down' }
+
 export function FeedPill() {
   const feed = useFeed()
   const now = useNow()
@@ -20,13 +23,16 @@ export function FeedPill() {
   return (
     <span
       className={`pill feed-${feed.phase}`}
-      role="status"
+      role="group"
       aria-label={`Region ${region ?? 'unknown'}, feed ${words}`}
       title={`Region ${region ?? 'unknown'} · ${how}${feed.problem ? ` · ${feed.problem}` : ''}`}
     >
       <span className="pill-dot" aria-hidden="true" />
       <span className="pill-region">{region ?? '…'}</span>
       <span className="pill-words">{words}</span>
+      <span className="hidden" role="status">
+        {ANNOUNCED[feed.phase]}
+      </span>
     </span>
   )
 }

@@ -2,22 +2,20 @@
 // (404: this server has no live stream) and the comments that show that a quiet connection is alive.
 
 export interface StreamMessage {
-  id: string | null
   event: string
   data: string
 }
 
-/** Cuts arriving text into messages. `onComment` is called for every line that begins with a colon. */
+/** Cuts arriving text into messages. */
 export class EventStreamParser {
+  /** Where to go on after a reconnect. A server may give it without any message, right at the beginning. */
+  lastId: string | null = null
   private rest = ''
   private id: string | null = null
   private event = ''
   private data: string[] = []
 
-  constructor(
-    private readonly onMessage: (message: StreamMessage) => void,
-    private readonly onComment: () => void = () => {},
-  ) {}
+  constructor(private readonly onMessage: (message: StreamMessage) => void) {}
 
   push(text: string): void {
     this.rest += text
@@ -32,17 +30,13 @@ export class EventStreamParser {
 
   private line(line: string): void {
     if (line === '') {
-      if (this.data.length > 0) {
-        this.onMessage({ id: this.id, event: this.event || 'message', data: this.data.join('\n') })
-      }
+      this.lastId = this.id
+      if (this.data.length > 0) this.onMessage({ event: this.event || 'message', data: this.data.join('\n') })
       this.event = ''
       this.data = []
       return
     }
-    if (line.startsWith(':')) {
-      this.onComment()
-      return
-    }
+    if (line.startsWith(':')) return
     const colon = line.indexOf(':')
     const field = colon < 0 ? line : line.slice(0, colon)
     const value = colon < 0 ? '' : line.slice(colon + (line[colon + 1] === ' ' ? 2 : 1))

@@ -38,6 +38,8 @@ const BEYOND_EVERY_SEQ = Number.MAX_SAFE_INTEGER
 const LATE_MS = { poll: 3000, stream: 7000 }
 const DOWN_MS = { poll: 8000, stream: 15000 }
 const HIDDEN_PAUSE_MS = 30_000
+/** After a silence this long a reading anew is quicker than everything that happened. */
+const RESUME_MAX_MS = 120_000
 
 export class Feed {
   private state: FeedState = { phase: 'connecting', transport: null, heardAt: null, problem: null }
@@ -137,6 +139,7 @@ export class Feed {
 
   /** Returns false when this server has none. Throws when the connection is lost. */
   private async stream(signal: AbortSignal, onOpen: () => void): Promise<boolean> {
+    if (this.state.heardAt !== null && Date.now() - this.state.heardAt > RESUME_MAX_MS) this.lastEventId = null
     const headers: Record<string, string> = { Accept: 'text/event-stream' }
     const token = adminToken()
     if (token) headers.Authorization = `Bearer ${token}`
@@ -152,14 +155,10 @@ export class Feed {
     this.heard()
     onOpen()
     if (this.lastEventId === null) this.sink.reset()
-    const parser = new EventStreamParser(
-      (message) => {
-        if (message.id !== null) this.lastEventId = message.id
-        if (message.event === 'reset') this.sink.reset()
-        else this.deliverText(message.data)
-      },
-      () => {},
-    )
+    const parser = new EventStreamParser((message) => {
+      if (message.event === 'reset') this.sink.reset()
+      else this.deliverText(message.data)
+    })
     const reader = response.body.getReader()
     const decoder = new TextDecoder()
     for (;;) {
@@ -167,6 +166,7 @@ export class Feed {
       if (done) throw new Error('The live stream was closed.')
       this.heard()
       parser.push(decoder.decode(value, { stream: true }))
+      this.lastEventId = parser.lastId ?? this.lastEventId
     }
   }
 

@@ -70,7 +70,15 @@ export class Live {
   private take(events: Envelope[]): void {
     this.orders.takeEvents(events, this.personaOf)
     this.trades.takeEvents(events)
-    for (const event of events) this.takeOne(event)
+    const movements = new Map<string, Envelope[]>()
+    for (const event of events) {
+      this.takeOne(event)
+      if (event.type !== 'BalanceUpdated' || !event.userId) continue
+      const of = movements.get(event.userId)
+      if (of) of.push(event)
+      else movements.set(event.userId, [event])
+    }
+    for (const [userId, moved] of movements) this.patchBalance(userId, moved)
   }
 
   private takeOne(event: Envelope): void {
@@ -91,7 +99,6 @@ export class Live {
         break
       case 'BalanceUpdated':
         if (event.userId) {
-          this.patchBalance(event)
           this.refresh(`balance ${event.userId}`)
           this.refresh(`portfolio ${event.userId}`)
         }
@@ -134,19 +141,23 @@ export class Live {
     }, 700)
   }
 
-  /** The event carries the new balance and its ledger entry: show them now, the rest is read a moment later. */
-  private patchBalance(event: Envelope): void {
-    const entry = event.payload as unknown as LedgerEntry & { currentBalance: string; version: number }
-    if (typeof entry.currentBalance !== 'string') return
-    this.queries.setQueryData<Balance>(['balance', event.userId], (old) => {
-      if (!old || entry.version <= old.version) return old
+  /** The events carry the new balance and its ledger entries: show them now, the rest is read a moment later. */
+  private patchBalance(userId: string, events: Envelope[]): void {
+    this.queries.setQueryData<Balance>(['balance', userId], (old) => {
+      if (!old) return old
+      const entries = events
+        .map((event) => event.payload as unknown as LedgerEntry & { currentBalance: string; version: number })
+        .filter((entry) => typeof entry.currentBalance === 'string' && entry.version > old.version)
+      const last = entries[entries.length - 1]
+      if (!last) return old
+      const fresh = new Set(entries.map((entry) => entry.entryId))
       return {
         ...old,
-        currentBalance: entry.currentBalance,
-        version: entry.version,
-        updatedAt: entry.createdAt,
-        lastOrderId: entry.orderId ?? old.lastOrderId,
-        ledger: [entry, ...old.ledger.filter((one) => one.entryId !== entry.entryId)].slice(0, LEDGER_SHOWN),
+        currentBalance: last.currentBalance,
+        version: last.version,
+        updatedAt: last.createdAt,
+        lastOrderId: last.orderId ?? old.lastOrderId,
+        ledger: [...entries.reverse(), ...old.ledger.filter((one) => !fresh.has(one.entryId))].slice(0, LEDGER_SHOWN),
       }
     })
   }

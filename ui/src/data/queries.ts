@@ -27,6 +27,14 @@ export function useBalance(userId: string | undefined) {
   })
 }
 
+/** The balance as it may be shown: `stale` while nobody settles or reading it failed; then `asOf` says since when it may be wrong. */
+export function useShownBalance(userId: string | undefined) {
+  const balance = useBalance(userId)
+  const cue = useCue('balance-unavailable')
+  const behindSince = cue?.since ? Date.parse(cue.since) : Infinity
+  return { balance, stale: balance.isError || cue !== undefined, asOf: Math.min(balance.dataUpdatedAt, behindSince) || null }
+}
+
 export function useStatus() {
   return useQuery({
     queryKey: ['status'],

@@ -6,6 +6,7 @@ import {
   HistogramSeries,
   LineSeries,
   LineStyle,
+  TickMarkType,
   type IChartApi,
   type ISeriesApi,
   type UTCTimestamp,
@@ -36,6 +37,7 @@ function colours() {
 }
 
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
+const seconds = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const exact = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const local = (seconds: unknown) => new Date(Number(seconds) * 1000)
 
@@ -51,8 +53,9 @@ function useChart() {
       localization: { timeFormatter: (time: unknown) => exact.format(local(time)) },
       timeScale: {
         timeVisible: true,
-        secondsVisible: false,
-        tickMarkFormatter: (time: unknown) => clock.format(local(time)),
+        secondsVisible: true,
+        maxBarSpacing: 28,
+        tickMarkFormatter: (time: unknown, type: TickMarkType) => (type === TickMarkType.TimeWithSeconds ? seconds : clock).format(local(time)),
         rightOffset: 2,
       },
       rightPriceScale: { borderVisible: false },
@@ -68,7 +71,11 @@ function useChart() {
   useEffect(() => {
     const c = colours()
     chart.current?.applyOptions({
-      layout: { background: { type: ColorType.Solid, color: 'transparent' }, textColor: c.ink },
+      layout: {
+        background: { type: ColorType.Solid, color: 'transparent' },
+        textColor: c.ink,
+        panes: { separatorColor: c.line, separatorHoverColor: c.line, enableResize: false },
+      },
       grid: { vertLines: { visible: false }, horzLines: { color: c.line } },
       timeScale: { borderColor: c.line },
       crosshair: { vertLine: { color: c.ink, labelBackgroundColor: c.ink }, horzLine: { color: c.ink, labelBackgroundColor: c.ink } },
@@ -84,18 +91,21 @@ export default function TimeChart({ points, label }: { points: LinePoint[]; labe
   useEffect(() => {
     const c = chart.current
     if (!c) return
-    const orders = { priceScaleId: 'orders', priceLineVisible: false, lastValueVisible: false, priceFormat: { type: 'volume' as const } }
+    const orders = { priceScaleId: '', priceLineVisible: false, lastValueVisible: false, priceFormat: { type: 'volume' as const } }
     series.current = {
-      buys: c.addSeries(HistogramSeries, orders),
-      sells: c.addSeries(HistogramSeries, orders),
+      buys: c.addSeries(HistogramSeries, orders, 1),
+      sells: c.addSeries(HistogramSeries, orders, 1),
       line: c.addSeries(LineSeries, {
         lineWidth: 2,
         priceLineStyle: LineStyle.Dotted,
         priceFormat: { type: 'price', precision: 2, minMove: 0.01 },
       }),
     }
-    c.priceScale('right').applyOptions({ scaleMargins: { top: 0.08, bottom: 0.34 } })
-    c.priceScale('orders').applyOptions({ scaleMargins: { top: 0.74, bottom: 0 } })
+    c.priceScale('right').applyOptions({ scaleMargins: { top: 0.1, bottom: 0.1 } })
+    series.current.buys.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0.04 } })
+    // Heights are shares: the price gets three quarters.
+    c.panes()[0]?.setStretchFactor(3)
+    c.panes()[1]?.setStretchFactor(1)
     return () => {
       series.current = null
     }

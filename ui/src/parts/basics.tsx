@@ -44,17 +44,24 @@ export function StaleAge({ asOf, failed = false }: { asOf: number | null | undef
   if (!late && !failed) return null
   // Until the feed was last heard of it kept the number right.
   const right = failed ? asOf : Math.max(asOf, feed.heardAt ?? asOf)
-  return <span className="stale-age">as of {ageText(now - right)} ago</span>
+  // Not announced: it changes every second.
+  return (
+    <span className="stale-age" aria-live="off">
+      as of {ageText(now - right)} ago
+    </span>
+  )
 }
 
-export function Age({ at, prefix = '' }: { at: string | number; prefix?: string }) {
+/** "12 s ago"; with `lasting` only "12 s", for what goes on. */
+export function Age({ at, prefix = '', lasting = false }: { at: string | number; prefix?: string; lasting?: boolean }) {
   const now = useNow()
   const time = typeof at === 'number' ? at : Date.parse(at)
   if (Number.isNaN(time)) return null
   return (
-    <time dateTime={new Date(time).toISOString()} title={fullTimeText(new Date(time).toISOString())}>
+    <time dateTime={new Date(time).toISOString()} title={fullTimeText(new Date(time).toISOString())} aria-live="off">
       {prefix}
-      {ageText(now - time)} ago
+      {ageText(now - time)}
+      {lasting ? '' : ' ago'}
     </time>
   )
 }
@@ -87,7 +94,7 @@ export function Chip({ tone = 'plain', icon, children, title }: { tone?: Tone; i
   return (
     <span className={`chip chip-${tone}`} title={title}>
       {icon ? <Icon name={icon} size={12} /> : null}
-      {children}
+      <span className="chip-text">{children}</span>
     </span>
   )
 }

@@ -76,12 +76,14 @@ export function Overview() {
   )
 }
 
-function Tile(props: { label: string; value: ReactNode; note?: ReactNode; tone?: Tone; to?: string }) {
+function Tile(props: { label: string; value: ReactNode; note?: ReactNode; tone?: Tone; to?: string; asOf: number; failed: boolean }) {
   return (
     <div className={`tile tile-${props.tone ?? 'plain'}`}>
       <dt className="tile-label">{props.to ? <Link to={props.to}>{props.label}</Link> : props.label}</dt>
       <dd className="tile-value">{props.value}</dd>
-      <dd className="tile-note">{props.note}</dd>
+      <dd className="tile-note">
+        {props.note} <StaleAge asOf={props.asOf} failed={props.failed} />
+      </dd>
     </div>
   )
 }

@@ -5,7 +5,7 @@ import { explain, isMissing } from '../../data/client'
 import { formatMoney, formatQuantity, parseMoney, parseMoneyOrNull } from '../../data/money'
 import { usePersona } from '../../data/persona'
 import { readPosition } from '../../data/positions'
-import { useBalance, useCue, useMarket } from '../../data/queries'
+import { useBalance, useMarket, useShownBalance } from '../../data/queries'
 import { Avatar } from '../../parts/Avatar'
 import { Empty, Failed, Money, Panel, Skeleton, StaleAge } from '../../parts/basics'
 import { shares, worthFromServer, worthFromTrades, type Worth } from './worth'
@@ -52,19 +52,20 @@ function useWorth(userId: string | undefined) {
 
 export default function Portfolio() {
   const { active } = usePersona()
-  const balance = useBalance(active?.userId)
-  const cue = useCue('balance-unavailable')
+  const shown = useShownBalance(active?.userId)
+  const { balance } = shown
   const { worth, error, tooLong, failed, readAt, trades, again } = useWorth(active?.userId)
-  const stale = failed || balance.isError || cue !== undefined
+  const stale = failed || shown.stale
   const parts = worth ? shares(worth) : null
-  const asOf = Number.isFinite(readAt) && readAt > 0 ? readAt : null
+  const asOf = Math.min(readAt, shown.asOf ?? Infinity)
+  const known = Number.isFinite(asOf) && asOf > 0 ? asOf : null
   return (
     <div className="screen">
       <h1 className="title">Portfolio</h1>
       <BalanceBanner />
       <Panel
         title="Portfolio overview"
-        asOf={asOf}
+        asOf={known}
         failed={stale}
         className={stale ? 'greyed' : undefined}
         note={
@@ -81,7 +82,7 @@ export default function Portfolio() {
               <div>
                 <p className="stat-label">Total value</p>
                 <p className="worth-total">{worth.total === null ? 'No price yet' : <Money cents={worth.total} />}</p>
-                {stale ? <StaleAge asOf={asOf} failed /> : null}
+                {stale ? <StaleAge asOf={known} failed /> : null}
               </div>
               <div>
                 <p className="stat-label">Holdings</p>
@@ -133,7 +134,7 @@ export default function Portfolio() {
       </Panel>
       <Panel
         title="Positions"
-        asOf={asOf}
+        asOf={known}
         failed={stale}
         className={stale ? 'greyed' : undefined}
         note={worth?.derived ? `worked out here from ${trades ?? 0} trades` : undefined}
@@ -190,13 +191,7 @@ export default function Portfolio() {
           </div>
         )}
       </Panel>
-      <Panel
-        title="Cash movements"
-        asOf={balance.dataUpdatedAt || null}
-        failed={stale}
-        className={stale ? 'greyed' : undefined}
-        note="the last ten"
-      >
+      <Panel title="Cash movements" asOf={shown.asOf} failed={stale} className={stale ? 'greyed' : undefined} note="the last ten">
         {balance.data ? (
           <LedgerTable ledger={balance.data.ledger} />
         ) : (

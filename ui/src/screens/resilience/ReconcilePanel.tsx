@@ -26,7 +26,7 @@ export function ReconcilePanel() {
     <Panel
       title="Reconciliation"
       className="panel-divergent"
-      note={cue?.since ? <Age at={cue.since} prefix="since " /> : 'healed'}
+      note={cue?.since ? <Age at={cue.since} prefix="for " lasting /> : 'healed'}
       asOf={status.dataUpdatedAt || null}
       failed={status.isError}
     >

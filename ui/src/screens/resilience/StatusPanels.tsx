@@ -60,7 +60,7 @@ export function StatusPanels() {
                         tone={known.id === 'partition-reconcile' ? 'divergent' : cue.severity === 'critical' ? 'bad' : 'warning'}
                         icon="warning"
                       >
-                        {cue.since ? <Age at={cue.since} prefix="since " /> : 'now'}
+                        {cue.since ? <Age at={cue.since} prefix="for " lasting /> : 'now'}
                       </Chip>
                     ) : cue ? (
                       <Chip tone="plain" icon="check">
