@@ -144,6 +144,7 @@ down_command() {
     say "nothing is running in $DATA"
   else
     supervisor_stop
+    [[ $RUN_DIR == "$DATA/run" ]] || as_service rm -rf -- "$RUN_DIR" # it is in /tmp
     say "stopped"
   fi
   instance_unlock
