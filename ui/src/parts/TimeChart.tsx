@@ -55,7 +55,8 @@ function useChart() {
         timeVisible: true,
         secondsVisible: true,
         maxBarSpacing: 28,
-        tickMarkFormatter: (time: unknown, type: TickMarkType) => (type === TickMarkType.TimeWithSeconds ? seconds : clock).format(local(time)),
+        tickMarkFormatter: (time: unknown, type: TickMarkType) =>
+          (type === TickMarkType.TimeWithSeconds ? seconds : clock).format(local(time)),
         rightOffset: 2,
       },
       rightPriceScale: { borderVisible: false },

@@ -4,7 +4,7 @@ import { formatMoney, formatQuantity, parseMoney, toDrawing } from '../../data/m
 import { useBook, useCandles, useCue, useMarket } from '../../data/queries'
 import { pulseFromTrades, stepText, useTape, type Tape } from '../../data/tape'
 import type { Book, Candle } from '../../data/types'
-import { Age, Chip, Empty, Failed, Money, Panel, Segmented, Skeleton } from '../../parts/basics'
+import { Age, Chip, Empty, Failed, Money, Panel, Segmented, Skeleton, StaleAge } from '../../parts/basics'
 import { ChartCredit } from '../../parts/ChartCredit'
 import { TradeTape } from '../../parts/TradeTape'
 
@@ -19,7 +19,8 @@ export default function Market() {
       <h1 className="title">
         Market <span className="title-note">{market.data?.market ?? ''}</span>
         <span className="title-figure">
-          {market.data ? market.data.lastPrice !== null ? <Money cents={parseMoney(market.data.lastPrice)} /> : null : null}
+          {market.data?.lastPrice ? <Money cents={parseMoney(market.data.lastPrice)} /> : null}{' '}
+          <StaleAge asOf={market.dataUpdatedAt || null} failed={market.isError} />
         </span>
       </h1>
       <div className="grid grid-market">

@@ -8,10 +8,10 @@ import { useLive } from '../../data/live'
 import { formatMoney, moneyText, parseMoney, parseMoneyOrNull, parsePrice, parseQuantity } from '../../data/money'
 import { usePersona } from '../../data/persona'
 import { usePreferences } from '../../data/preferences'
-import { useBalance, useMarket } from '../../data/queries'
+import { useMarket, useShownBalance } from '../../data/queries'
 import type { Side } from '../../data/types'
 import { Avatar } from '../../parts/Avatar'
-import { Money, OrderChip, Panel, Segmented, Skeleton } from '../../parts/basics'
+import { Money, OrderChip, Panel, Segmented, Skeleton, StaleAge } from '../../parts/basics'
 import { Icon } from '../../parts/Icon'
 import { useToast } from '../../parts/toasts'
 import { useTicketKeys } from './hotkeys'
@@ -35,7 +35,8 @@ export function Ticket() {
   const toast = useToast()
   const { singleKeys } = usePreferences()
   const market = useMarket()
-  const balance = useBalance(active?.userId)
+  const shown = useShownBalance(active?.userId)
+  const { balance } = shown
   const [side, setSide] = useState<Side>('BUY')
   const [quantity, setQuantity] = useState('')
   const [price, setPrice] = useState('')
@@ -221,7 +222,9 @@ export function Ticket() {
             <dd>{notional === null ? '–' : <Money cents={notional} />}</dd>
           </div>
           <div>
-            <dt>Balance after</dt>
+            <dt>
+              Balance after <StaleAge asOf={shown.asOf} failed={shown.stale} />
+            </dt>
             <dd className={after !== null && after < 0n ? 'down' : undefined}>
               {balance.isPending ? (
                 <Skeleton width={80} />

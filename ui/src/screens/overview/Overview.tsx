@@ -6,9 +6,9 @@ import { useOrderPages } from '../../data/orderPages'
 import { useActiveCues, useDeadLetters, useMarket, usePulse, useStatus } from '../../data/queries'
 import { pulseFromTrades, stepText, useTape } from '../../data/tape'
 import { durationText } from '../../data/time'
-import type { Pulse, Trade } from '../../data/types'
+import type { Order, Pulse, Trade } from '../../data/types'
 import { BalanceBanner } from '../../app/BalanceWidget'
-import { Empty, Failed, Later, Money, Panel, Skeleton, type Tone } from '../../parts/basics'
+import { Empty, Failed, Later, Money, Panel, Skeleton, StaleAge, type Tone } from '../../parts/basics'
 import { ChartCredit } from '../../parts/ChartCredit'
 import { TradeTape } from '../../parts/TradeTape'
 import { OrderList } from '../orders/OrderList'
@@ -25,7 +25,7 @@ export function Overview() {
     <div className="screen">
       <h1 className="title">Overview</h1>
       <BalanceBanner />
-      <HealthStrip pulse={pulse.data} orders={pages.orders} trades={tape.trades} />
+      <HealthStrip pulse={pulse.data} pulseAt={pulse.dataUpdatedAt} orders={pages.orders} trades={tape.trades} />
       <div className="grid grid-overview">
         <PulsePanel pulse={pulse.data} settled={!pulse.isPending} tape={tape} />
         <Panel
@@ -88,7 +88,8 @@ function Tile(props: { label: string; value: ReactNode; note?: ReactNode; tone?:
   )
 }
 
-function HealthStrip({ pulse, orders, trades }: { pulse: Pulse | undefined; orders: Parameters<typeof latencyOf>[1]; trades: Trade[] }) {
+function HealthStrip(props: { pulse: Pulse | undefined; pulseAt: number; orders: Order[]; trades: Trade[] }) {
+  const { pulse, pulseAt, orders, trades } = props
   const status = useStatus()
   const cues = useActiveCues()
   const letters = useDeadLetters()
@@ -102,6 +103,8 @@ function HealthStrip({ pulse, orders, trades }: { pulse: Pulse | undefined; orde
   return (
     <dl className="tiles" aria-label="Health">
       <Tile
+        asOf={pulse ? pulseAt : status.dataUpdatedAt}
+        failed={status.isError}
         label="Order latency, median"
         tone={slow ? 'warning' : 'plain'}
         value={<Later ready={latency.p50 !== null || !status.isPending}>{latency.p50 === null ? '–' : durationText(latency.p50)}</Later>}
@@ -112,6 +115,8 @@ function HealthStrip({ pulse, orders, trades }: { pulse: Pulse | undefined; orde
         }
       />
       <Tile
+        asOf={pulse ? pulseAt : status.dataUpdatedAt}
+        failed={status.isError}
         label="Queued events"
         tone={pressed ? 'warning' : 'plain'}
         value={
@@ -121,6 +126,8 @@ function HealthStrip({ pulse, orders, trades }: { pulse: Pulse | undefined; orde
         to="/resilience"
       />
       <Tile
+        asOf={status.dataUpdatedAt}
+        failed={status.isError}
         label="Tape divergence"
         tone={apart || flagged > 0 ? 'divergent' : 'plain'}
         value={
@@ -146,6 +153,8 @@ function HealthStrip({ pulse, orders, trades }: { pulse: Pulse | undefined; orde
         to="/resilience"
       />
       <Tile
+        asOf={letters.dataUpdatedAt}
+        failed={letters.isError}
         label="Dead letters"
         tone={depth ? 'bad' : 'plain'}
         value={<Later ready={depth !== undefined || letters.isError}>{depth === undefined ? 'unknown' : formatQuantity(depth)}</Later>}
