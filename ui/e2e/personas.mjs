@@ -87,6 +87,7 @@ export const tests = {
 
         await page.getByRole('button', { name: `Delete ${name} Leyster` }).click()
         await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+        await page.getByRole('dialog').waitFor({ state: 'detached' })
         await users.getByText(`${name} Leyster`).waitFor({ state: 'detached' })
         assert.ok(!(await api('GET', '/api/personas')).body.items.some((one) => one.displayName.startsWith(name)))
         assert.deepEqual(page.faults, [])
