@@ -75,6 +75,7 @@ test_label() {
   local dir=$1 label=$2 log=$1/test-$2.log begin=$SECONDS jobs=1 passed failed
   [[ $label != unit ]] || jobs=$(nproc)
   (cd "$dir" && ctest -V --no-tests=error -L "^$label\$" -j "$jobs") >"$log" 2>&1 || true
+  test_clean_up "$dir"
   read -r passed failed <<<"$(test_tally "$log")"
   if ((passed + failed == 0)); then
     warn "label $label ran no test: $log"
@@ -82,6 +83,16 @@ test_label() {
   fi
   ((failed == 0)) || test_show_failures "$log"
   test_count "$label" "$passed" "$failed" $((SECONDS - begin))
+}
+
+# Effect: stops systems that a test of this build left running because it was stopped itself (a timeout).
+test_clean_up() {
+  local data
+  for data in /tmp/tulip-test-*/; do
+    grep -qsF -- "$1/bin" "$data/service/gateway-1/run" || continue
+    warn "a test was stopped and left $data behind"
+    "$TULIP_HOME/tulip" down --data "$data" >/dev/null && rm -rf "$data"
+  done
 }
 
 # Passed and failed of a ctest -V log. Lines of test N begin with "N: "; Check prints "P%: Checks: 12, Failures: 1, Errors: 0"; the end of test
