@@ -106,12 +106,12 @@ up_say_unready() {
 
 # Effect: shows what happens until Ctrl-C, or until someone else stops the system; then stops it.
 up_foreground() {
-  local tail_pid name files=()
+  local name files=()
   trap 'exit 0' INT TERM HUP
   trap 'up_foreground_end' EXIT
   for name in $(service_names); do files+=("$LOGS/$name/current"); done
-  tail -q -n 0 -F "${files[@]}" 2>/dev/null 9<&- > >(grep --line-buffered -E '"level":"(warning|error)"|(ERROR|FATAL|PANIC):') &
-  tail_pid=$!
+  # --pid: it ends with us, however we end.
+  tail --pid=$$ -q -n 0 -F "${files[@]}" 2>/dev/null 9<&- > >(grep --line-buffered -E '"level":"(warning|error)"|(ERROR|FATAL|PANIC):') &
   say "Ctrl-C stops it. Warnings and errors appear here; ./tulip logs shows everything."
   local before="" now
   while supervisor_is_up; do
@@ -125,6 +125,5 @@ up_foreground() {
 
 up_foreground_end() {
   trap '' INT TERM HUP
-  [[ -z ${tail_pid-} ]] || kill "$tail_pid" 2>/dev/null || true
   OPT_QUIET=yes down_command
 }
