@@ -125,5 +125,5 @@ up_foreground() {
 
 up_foreground_end() {
   trap '' INT TERM HUP
-  OPT_QUIET=yes down_command
+  down_command
 }
