@@ -45,7 +45,8 @@ static int open_bus(struct actor *actor, struct err *err)
                                   .topology_file = config_text(actor->config, "topology"),
                                   .region = config_text(actor->config, "region"),
                                   .sender = actor->sender,
-                                  .boot_id = actor->boot_id};
+                                  .boot_id = actor->boot_id,
+                                  .plaintext = config_boolean(actor->config, "bus_plaintext")};
     if (check_run_dir(options.run_dir, err) < 0)
         return -1;
     actor->bus = bus_new(actor->loop, &options, err);

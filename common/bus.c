@@ -28,6 +28,7 @@ enum {
         100, /* a failed connect to a unix socket costs next to nothing, and a takeover is to be seen soon */
     RECONNECT_MAX_TCP_MS = 500,
     HANDSHAKE_MS = 2000,
+    CONNECT_MS = 2000, /* a host that is gone answers nothing; its name may lead elsewhere by then */
     HEARTBEAT_MS =
         500, /* a stopped peer (SIGSTOP, a dead host) is dropped after HEARTBEAT_DEAD_MS, over unix sockets too */
     HEARTBEAT_DEAD_MS = 2000,
@@ -57,6 +58,7 @@ struct bus {
     char *region;
     char *sender;
     uint64_t boot_id;
+    bool plaintext;
     size_t frame_max_bytes;
     struct arena arena; /* of the message being handled */
     struct bus_link *links;
@@ -77,7 +79,7 @@ static void on_flush(void *arg)
 
 struct bus *bus_new(struct loop *loop, const struct bus_options *options, struct err *err)
 {
-    struct topology *topology = topology_load(options->run_dir, options->topology_file, err);
+    struct topology *topology = topology_load(options->run_dir, options->topology_file, options->sender, err);
     if (topology == NULL)
         return NULL;
     if (users++ == 0) {
@@ -91,6 +93,7 @@ struct bus *bus_new(struct loop *loop, const struct bus_options *options, struct
     bus->region = tb_strdup(options->region);
     bus->sender = tb_strdup(options->sender);
     bus->boot_id = options->boot_id;
+    bus->plaintext = options->plaintext;
     bus->frame_max_bytes = options->frame_max_bytes > 0 ? options->frame_max_bytes : FRAME_MAX_DEFAULT;
     bus->watch = zwatch_new(loop, options->burst_max > 0 ? options->burst_max : BURST_DEFAULT, on_flush, bus);
     arena_init(&bus->arena, ARENA_MAX_BYTES);
@@ -274,6 +277,7 @@ static void set_options(struct bus_link *link, const struct bus_link_spec *spec)
     tb_assert(zmq_setsockopt(link->raw, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) == 0);
     set_int(link, ZMQ_RECONNECT_IVL, RECONNECT_FIRST_MS);
     set_int(link, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
+    set_int(link, ZMQ_CONNECT_TIMEOUT, CONNECT_MS);
     set_int(link, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
     set_int(link, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_DEAD_MS);
     set_int(link, ZMQ_HEARTBEAT_TTL, HEARTBEAT_DEAD_MS);
@@ -344,12 +348,21 @@ static int connect_link(struct bus_link *link, const char *endpoint, struct err 
     return 0;
 }
 
+static int check_endpoint(const struct bus *bus, const char *endpoint, struct err *err)
+{
+    if (bus->plaintext || strncmp(endpoint, "tcp://", 6) != 0)
+        return 0;
+    return err_set(err, "%s without CURVE is refused: set bus_plaintext where everyone on the network may be trusted",
+                   endpoint);
+}
+
 static int open_endpoints(struct bus_link *link, bool binds, const char *endpoints, struct err *err)
 {
     char endpoint[TOPOLOGY_ENDPOINT_MAX];
     int more;
     while ((more = topology_next(&endpoints, endpoint, err)) == 1)
-        if ((binds ? bind_link(link, endpoint, err) : connect_link(link, endpoint, err)) < 0)
+        if (check_endpoint(link->bus, endpoint, err) < 0 ||
+            (binds ? bind_link(link, endpoint, err) : connect_link(link, endpoint, err)) < 0)
             return -1;
     return more;
 }

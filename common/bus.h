@@ -53,6 +53,7 @@ struct bus_options {
     const char *region;
     const char *sender; /* "sequencer/1" */
     uint64_t boot_id;
+    bool plaintext;         /* TCP without CURVE is allowed */
     size_t frame_max_bytes; /* larger frames are refused before unpacking; 0 = 4 MiB */
     size_t burst_max;       /* messages handled per loop turn (fairness); 0 = 256 */
 };

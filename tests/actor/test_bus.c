@@ -26,6 +26,7 @@ static struct loop_timer *tick;
 static struct bus *bus;
 static pid_t servers[SERVERS_MAX];
 static int server_count;
+static bool plaintext; /* of the buses made from here on */
 
 /* What came last. */
 static uint64_t answered_id;
@@ -53,8 +54,12 @@ static bool wait_until(bool (*done)(void), int deadline_ms)
 static struct bus *make_bus(const char *sender, const char *region, size_t frame_max_bytes)
 {
     struct err err = {0};
-    struct bus_options options = {
-        .run_dir = run_dir, .region = region, .sender = sender, .boot_id = 7, .frame_max_bytes = frame_max_bytes};
+    struct bus_options options = {.run_dir = run_dir,
+                                  .region = region,
+                                  .sender = sender,
+                                  .boot_id = 7,
+                                  .plaintext = plaintext,
+                                  .frame_max_bytes = frame_max_bytes};
     struct bus *made = bus_new(loop, &options, &err);
     ck_assert_msg(made != NULL, "%s", err.text);
     return made;
@@ -66,6 +71,7 @@ static void setup(void)
     ck_assert_ptr_nonnull(mkdtemp(run_dir));
     loop = NULL;
     bus = NULL;
+    plaintext = false;
     server_count = 0;
     answered_id = 0;
     answered_by[0] = '\0';
@@ -565,6 +571,7 @@ END_TEST
 START_TEST(an_endpoint_that_cannot_be_bound_is_named)
 {
     struct err err = {0};
+    plaintext = true;
     begin();
     struct bus_link_spec spec = {"orders-stage", BUS_PUSH, true, 0};
     ck_assert_ptr_null(bus_open_at(bus, &spec, "ipc:///nowhere/orders-stage", NULL, NULL, &err));
@@ -575,10 +582,22 @@ START_TEST(an_endpoint_that_cannot_be_bound_is_named)
 }
 END_TEST
 
+START_TEST(tcp_without_keys_is_refused_unless_a_setting_allows_it)
+{
+    struct err err = {0};
+    begin();
+    struct bus_link_spec spec = {"orders-stage", BUS_PUSH, true, 0};
+    ck_assert_ptr_null(bus_open_at(bus, &spec, "tcp://127.0.0.1:1", NULL, NULL, &err));
+    ck_assert_msg(strstr(err.text, "link orders-stage: tcp://127.0.0.1:1 without CURVE is refused") != NULL, "%s",
+                  err.text);
+}
+END_TEST
+
 START_TEST(tcp_works_as_well)
 {
     struct err err = {0};
     char endpoint[64];
+    plaintext = true;
     begin();
     at_router = 0;
     struct bus_link *router = NULL;
@@ -614,6 +633,7 @@ int main(void)
     tcase_add_test(tcase, a_router_refuses_what_has_no_body);
     tcase_add_test(tcase, a_message_of_another_region_is_refused);
     tcase_add_test(tcase, an_endpoint_that_cannot_be_bound_is_named);
+    tcase_add_test(tcase, tcp_without_keys_is_refused_unless_a_setting_allows_it);
     tcase_add_test(tcase, tcp_works_as_well);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -1,0 +1,1 @@
+    {"orders-feed", {"sequencer"}, {"gateway"}, 3},
