@@ -68,6 +68,7 @@ static int set_up(struct actor *actor, struct err *err)
     const struct actor_spec *spec = actor->spec;
     snprintf(actor->sender, sizeof actor->sender, "%s/%s", spec->name, config_text(actor->config, "instance"));
     ids_random(&actor->boot_id, sizeof actor->boot_id);
+    actor->health_fd = -1;
     actor->loop = loop_new();
     actor->metrics = metrics_new(spec->metrics, spec->metric_count);
     actor->state = tb_alloc_zero(1, spec->state_size);

@@ -100,6 +100,8 @@ struct actor {
     /* actor_telemetry.c */
     struct bus_link *telemetry;
     struct loop_timer *heartbeat_timer;
+    int health_fd; /* of health_file; -1: none */
+    bool health_failed;
     struct arena heartbeat_arena;
     uint64_t lag;
     struct actor_metric_numbers numbers;

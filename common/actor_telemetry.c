@@ -1,5 +1,8 @@
 /* Heartbeats: who we are, how we are, and every metric, four times a second and at each change of state. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "actor_internal.h"
@@ -91,10 +94,25 @@ static void read_metrics(struct actor *actor)
     metrics_gauge(actor->metrics, actor->numbers.resident, resident_bytes());
 }
 
+/* Effect: the state into health_file, in place and in one write: whoever reads it never finds half of it. */
+static void write_health(struct actor *actor)
+{
+    enum { LINE_BYTES = 16 };
+    char line[LINE_BYTES + 1];
+    if (actor->health_fd < 0)
+        return;
+    (void)snprintf(line, sizeof line, "%-15s\n", lifecycle_name(actor->lifecycle));
+    if (pwrite(actor->health_fd, line, LINE_BYTES, 0) == LINE_BYTES || actor->health_failed)
+        return;
+    actor->health_failed = true; /* said once; the file grows old, and that is what it is asked for */
+    log_warning("health_file %s: %s", config_text(actor->config, "health_file"), strerror(errno));
+}
+
 void telemetry_send(struct actor *actor)
 {
     if (actor->telemetry == NULL)
         return;
+    write_health(actor);
     read_metrics(actor);
     arena_reset(&actor->heartbeat_arena);
     Tb__Heartbeat heartbeat = TB__HEARTBEAT__INIT;
@@ -118,9 +136,21 @@ static void on_heartbeat(void *arg)
     telemetry_send(arg);
 }
 
+static int open_health(struct actor *actor, struct err *err)
+{
+    const char *path = config_text(actor->config, "health_file");
+    actor->health_fd = -1;
+    if (path[0] == '\0')
+        return 0;
+    actor->health_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    return actor->health_fd < 0 ? err_set(err, "health_file %s: %s", path, strerror(errno)) : 0;
+}
+
 int telemetry_init(struct actor *actor, struct err *err)
 {
     char name[64];
+    if (open_health(actor, err) < 0)
+        return -1;
     snprintf(name, sizeof name, "telemetry-%s-%s", actor->spec->name, config_text(actor->config, "instance"));
     struct bus_link_spec spec = {.name = name, .kind = BUS_PUB, .binds = true};
     arena_init(&actor->heartbeat_arena, HEARTBEAT_ARENA_BYTES);
@@ -136,5 +166,7 @@ int telemetry_init(struct actor *actor, struct err *err)
 void telemetry_release(struct actor *actor)
 {
     loop_timer_free(&actor->heartbeat_timer);
+    if (actor->health_fd >= 0)
+        (void)close(actor->health_fd);
     arena_release(&actor->heartbeat_arena);
 }

@@ -31,6 +31,8 @@ const struct config_key config_common_keys[] = {
      "Whether TCP links may go without CURVE: everyone can read and forge."},
     {"database_url", CONFIG_SECRET, "", 0, 0, "PostgreSQL connection string or URL."},
     {"log_level", CONFIG_TEXT, "info", 0, 0, "Least level that is logged: debug, info, warning or error."},
+    {"health_file", CONFIG_TEXT, "", 0, 0,
+     "File that tells the state with every heartbeat, for tulip-health; empty: none."},
     {"env", CONFIG_TEXT, "local", 0, 0, "Name of the environment, shown by /api/config."},
     {"restarts", CONFIG_INTEGER, "0", 0, 1000000000, "How often the supervisor has restarted this process."},
     {"build_commit", CONFIG_TEXT, TB_BUILD_COMMIT, 0, 0, "Commit this was built from, shown by /api/config."},

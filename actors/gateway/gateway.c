@@ -10,6 +10,7 @@
 
 #include "admission.h"
 #include "base.h"
+#include "client_address.h"
 #include "clock.h"
 #include "commands.h"
 #include "gateway_core.h"
@@ -34,6 +35,7 @@ struct gateway_actor {
     struct arena scratch;
     struct db_statement *statements; /* reads.c's and orders.c's */
     struct admission admission;
+    struct proxies proxies;
     uint64_t refused_counted; /* connections, already in the metric */
 };
 
@@ -330,7 +332,8 @@ static int init(void *state, const struct config *config, struct err *err)
 {
     struct gateway_actor *actor = state;
     struct gateway *gateway = &actor->gateway;
-    (void)err;
+    if (proxies_read(&actor->proxies, config_text(config, "trusted_proxies"), err) < 0)
+        return -1;
     gateway->core = &actor->core;
     gateway->config = config;
     gateway->region = config_text(config, "region");
@@ -410,7 +413,8 @@ static int attach(void *state, struct actor *owner, struct err *err)
                                        (size_t)config_integer(gateway->config, "connections_per_address"),
                                    .head_timeout_us = 10 * SECOND_US,
                                    .body_timeout_us = 30 * SECOND_US,
-                                   .idle_timeout_us = 75 * SECOND_US};
+                                   .idle_timeout_us = 75 * SECOND_US,
+                                   .proxies = &actor->proxies};
     options.connections_loopback_max = options.connections_max / 2;
     gateway->actor = owner;
     gateway->commands = commands_new(gateway, loop);
@@ -497,6 +501,9 @@ static const struct config_key config_keys[] = {
     {"rate_limit_loopback", CONFIG_BOOLEAN, "false", 0, 0, "whether clients on this machine are limited too"},
     {"connections_per_address", CONFIG_INTEGER, "512", 0, 8192,
      "open connections per client address (IPv6: per /64), not on this machine; 0 is no limit"},
+    {"trusted_proxies", CONFIG_TEXT, "", 0, 0,
+     "addresses and networks (10.0.0.0/8), blanks between, of proxies whose X-Forwarded-For names the client; nobody "
+     "else's is looked at"},
     {"allowed_hosts", CONFIG_TEXT, "", 0, 0,
      "further names this server answers to in Host, blanks between; * for any. Loopback and the listen address always "
      "are"},

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "client_address.h"
 #include "clock.h"
 #include "http_internal.h"
 #include "ids.h"
@@ -31,33 +32,10 @@ uint64_t http_random(uint64_t state[2])
     return result;
 }
 
-/* Effect: reads the peer's address, the way limits per address count it: of IPv6 the first 64 bits, for whoever has one
- * address usually has all that share them; an IPv4 address that came over IPv6 as itself. Return: whether it is this
- * machine. */
-static bool describe_peer(const struct sockaddr_storage *peer, char *text, size_t size)
+/* Return: whether one more connection of this address is too many. A proxy that we believe comes for many. */
+static bool is_too_many(const struct http_server *server, const char *address, bool near)
 {
-    text[0] = '\0';
-    if (peer->ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
-        (void)inet_ntop(AF_INET, &v4->sin_addr, text, (socklen_t)size);
-        return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
-    }
-    struct in6_addr address = ((const struct sockaddr_in6 *)peer)->sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&address)) {
-        (void)inet_ntop(AF_INET, &address.s6_addr[12], text, (socklen_t)size);
-        return address.s6_addr[12] == 127;
-    }
-    bool is_loopback = IN6_IS_ADDR_LOOPBACK(&address);
-    if (!is_loopback)
-        memset(&address.s6_addr[8], 0, 8);
-    (void)inet_ntop(AF_INET6, &address, text, (socklen_t)size);
-    return is_loopback;
-}
-
-/* Return: whether one more connection of this address is too many. */
-static bool is_too_many(const struct http_server *server, const char *address, bool loopback)
-{
-    size_t most = loopback ? server->options.connections_loopback_max : server->options.connections_per_address_max;
+    size_t most = near ? server->options.connections_loopback_max : server->options.connections_per_address_max;
     return server->connection_count >= server->options.connections_max ||
            (most > 0 && address_count_of(server->addresses, address) >= most);
 }
@@ -75,13 +53,15 @@ static void on_accept(void *arg, int fd, int events)
         if (client < 0)
             return;
         char address[ADDRESS_TEXT_MAX];
-        bool loopback = describe_peer(&peer, address, sizeof address);
-        if (is_too_many(server, address, loopback)) {
+        struct in6_addr from = client_address_of(&peer);
+        bool loopback = client_address_describe(&from, address, sizeof address);
+        bool proxy = server->options.proxies != NULL && proxies_trust(server->options.proxies, &from);
+        if (is_too_many(server, address, loopback || proxy)) {
             server->refused_count++;
             (void)close(client);
             continue;
         }
-        http_connection_accept(server, client, address, loopback);
+        http_connection_accept(server, client, address, loopback, proxy);
     }
 }
 

@@ -23,6 +23,7 @@
 #include "loop.h"
 
 struct http_server;
+struct proxies; /* client_address.h */
 
 struct http_request {
     enum http_verb verb;
@@ -34,7 +35,8 @@ struct http_request {
     size_t header_count;
     const char *body; /* body[body_length] is 0 */
     size_t body_length;
-    const char *client_address; /* "127.0.0.1"; of IPv6 the first 64 bits, "2001:db8:1:2::" */
+    /* "127.0.0.1"; of IPv6 the first 64 bits, "2001:db8:1:2::"; behind a trusted proxy what that says */
+    const char *client_address;
     bool client_is_loopback;
     char request_id[68];  /* what X-Request-Id answers */
     uint8_t trace_id[16]; /* the caller's, or a new one */
@@ -86,7 +88,8 @@ struct http_options {
     const char *region;  /* X-TB-Region; borrowed */
     size_t connections_max;
     size_t connections_per_address_max; /* of clients elsewhere; 0 = no limit of its own */
-    size_t connections_loopback_max;    /* of each loopback address; 0 = no limit of its own */
+    size_t connections_loopback_max;    /* of each loopback address and trusted proxy; 0 = no limit of its own */
+    const struct proxies *proxies;      /* whose X-Forwarded-For we believe; borrowed; NULL = nobody's */
     int64_t head_timeout_us;            /* first byte to end of head */
     int64_t body_timeout_us;            /* end of head to end of body */
     int64_t idle_timeout_us;            /* keep-alive */

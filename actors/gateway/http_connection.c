@@ -33,7 +33,7 @@ static void set_deadline(struct http_connection *connection, int64_t timeout_us)
     connection->deadline_us = clock_monotonic_us() + timeout_us;
 }
 
-void http_connection_accept(struct http_server *server, int fd, const char *address, bool loopback)
+void http_connection_accept(struct http_server *server, int fd, const char *address, bool loopback, bool proxy)
 {
     int on = 1;
     struct http_connection *connection = tb_alloc_zero(1, sizeof *connection);
@@ -41,6 +41,7 @@ void http_connection_accept(struct http_server *server, int fd, const char *addr
     connection->server = server;
     connection->fd = fd;
     connection->loopback = loopback;
+    connection->proxy = proxy;
     (void)tb_copy_text(connection->address, sizeof connection->address, address);
     connection->events = LOOP_READ;
     connection->io = loop_io_new(server->loop, fd, LOOP_READ, on_io, connection);

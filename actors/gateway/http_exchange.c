@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base.h"
+#include "client_address.h"
 #include "clock.h"
 #include "http_internal.h"
 #include "ids.h"
@@ -115,6 +116,26 @@ static void put_rising(struct http_server *server, uint8_t trace_id[16])
         trace_id[i] = (uint8_t)(milliseconds % 256);
 }
 
+/* Effect: of a trusted proxy's request, takes the client to be whom the proxy names last; where it names nobody, the
+ * proxy itself. */
+static void identify_client(struct http_exchange *exchange)
+{
+    struct http_request *request = &exchange->request;
+    const char *forwarded = NULL;
+    struct in6_addr client;
+    request->client_address = exchange->connection->address;
+    request->client_is_loopback = exchange->connection->loopback;
+    if (!exchange->connection->proxy)
+        return;
+    for (size_t i = 0; i < request->header_count; i++)
+        if (strcasecmp(request->headers[i].name, "X-Forwarded-For") == 0)
+            forwarded = request->headers[i].value;
+    if (forwarded == NULL || !client_address_forwarded(forwarded, &client))
+        return;
+    request->client_is_loopback = client_address_describe(&client, exchange->client, sizeof exchange->client);
+    request->client_address = exchange->client;
+}
+
 void http_exchange_identify(struct http_exchange *exchange)
 {
     struct http_request *request = &exchange->request;
@@ -127,8 +148,7 @@ void http_exchange_identify(struct http_exchange *exchange)
     request->header_count = parse->path == NULL ? 0 : parse->header_count;
     request->body = parse->body == NULL ? "" : parse->body;
     request->body_length = parse->body_length;
-    request->client_address = exchange->connection->address;
-    request->client_is_loopback = exchange->connection->loopback;
+    identify_client(exchange);
     request->received_us = clock_monotonic_us();
     const char *id = http_header(request, "X-Request-Id");
     if (id != NULL && is_request_id(id)) {

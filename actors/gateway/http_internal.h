@@ -26,8 +26,9 @@ struct http_exchange {
     struct http_server *server;
     struct http_connection *connection; /* NULL: the client is gone */
     struct http_parse parse;
-    struct text headers; /* added by the handler, rendered */
-    char kept[KEPT_MAX]; /* http_keep's */
+    struct text headers;           /* added by the handler, rendered */
+    char client[ADDRESS_TEXT_MAX]; /* behind a trusted proxy */
+    char kept[KEPT_MAX];           /* http_keep's */
     size_t kept_used;
     struct text answer; /* rendered while earlier requests of the connection wait */
     uint8_t trace_flags;
@@ -45,6 +46,7 @@ struct http_connection {
     int events;
     char address[ADDRESS_TEXT_MAX];
     bool loopback;
+    bool proxy;  /* one whose X-Forwarded-For we believe */
     bool dirty;  /* in the server's list for this turn */
     bool paused; /* too much is waiting: not reading */
     bool ended;  /* no further request is taken: the client ended its side, asked to close, or was refused */
@@ -90,7 +92,7 @@ struct http_server {
 };
 
 /* http_connection.c */
-void http_connection_accept(struct http_server *server, int fd, const char *address, bool loopback);
+void http_connection_accept(struct http_server *server, int fd, const char *address, bool loopback, bool proxy);
 void http_connection_close(struct http_connection *connection);
 void http_connection_mark(struct http_connection *connection); /* has something to do at the end of this turn */
 /* Effect: answers what is being read with its parse.status and reason, and takes nothing more. */

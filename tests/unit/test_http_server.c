@@ -14,6 +14,7 @@
 #include "admission.h"
 #include "base.h"
 #include "check_main.h"
+#include "client_address.h"
 #include "problem.h"
 #include "static_files.h"
 
@@ -31,6 +32,7 @@ static char files[64]; /* a directory of files to serve */
 static struct admission admission;
 static bool admits; /* requests are asked what the gateway asks them */
 static size_t loopback_max;
+static struct proxies proxies; /* believed by the server */
 
 /* Answers what is held, the youngest first: the server has to put it in order. */
 static void release_held(void *arg)
@@ -60,6 +62,8 @@ static void on_request(void *arg, struct http_request *request)
         http_respond_json(request, 201, "{}", 2);
     } else if (strcmp(request->path, "/nothing") == 0) {
         http_respond(request, 204, NULL, NULL, 0);
+    } else if (strcmp(request->path, "/who") == 0) {
+        http_respond(request, 200, "text/plain", request->client_address, strlen(request->client_address));
     } else if (strcmp(request->path, "/connections") == 0) {
         char text[16];
         (void)snprintf(text, sizeof text, "%zu", http_server_connections(server));
@@ -101,6 +105,7 @@ static void start(void)
                                    .region = "nl-1",
                                    .connections_max = CONNECTIONS,
                                    .connections_loopback_max = loopback_max,
+                                   .proxies = &proxies,
                                    .head_timeout_us = 400000,
                                    .body_timeout_us = 400000,
                                    .idle_timeout_us = 600000};
@@ -702,6 +707,41 @@ START_TEST(files_are_served_from_beneath_their_directory_and_nowhere_else)
 }
 END_TEST
 
+/* Whom the server takes a client with these headers for. */
+static void expect_client(const char *headers, const char *client)
+{
+    char request[300];
+    (void)snprintf(request, sizeof request, "GET /who HTTP/1.1\r\n" HOST "%s" END, headers);
+    char *answer = talk(request);
+    const char *body = strstr(answer, "\r\n\r\n");
+    ck_assert_ptr_nonnull(body);
+    ck_assert_str_eq(body + 4, client);
+    free(answer);
+}
+
+START_TEST(the_client_behind_a_proxy_is_whom_the_proxy_names)
+{
+    struct err err = {0};
+    ck_assert_int_eq(proxies_read(&proxies, "127.0.0.0/8", &err), 0);
+    start();
+    expect_client("X-Forwarded-For: 203.0.113.7\r\n", "203.0.113.7");
+    expect_client("x-forwarded-for: 198.51.100.1, 203.0.113.7\r\n", "203.0.113.7");
+    expect_client("X-Forwarded-For: 198.51.100.1\r\nX-Forwarded-For: 203.0.113.7\r\n", "203.0.113.7");
+    expect_client("X-Forwarded-For: me\r\n", "127.0.0.1");
+    expect_client("", "127.0.0.1");
+    stop();
+    proxies.count = 0;
+}
+END_TEST
+
+START_TEST(a_client_that_says_it_is_another_is_not_believed)
+{
+    start();
+    expect_client("X-Forwarded-For: 203.0.113.7\r\n", "127.0.0.1");
+    stop();
+}
+END_TEST
+
 START_TEST(a_taken_port_is_told_in_words)
 {
     start();
@@ -736,4 +776,6 @@ CHECK_MAIN("http_server", tcase_add_test(cases, an_answer_carries_the_headers_of
            tcase_add_test(cases, requests_for_others_and_of_others_are_refused);
            tcase_add_test(cases, the_rate_is_told_and_kept); tcase_add_test(cases, browsers_are_told_what_may_be_done);
            tcase_add_test(cases, files_are_served_from_beneath_their_directory_and_nowhere_else);
+           tcase_add_test(cases, the_client_behind_a_proxy_is_whom_the_proxy_names);
+           tcase_add_test(cases, a_client_that_says_it_is_another_is_not_believed);
            tcase_add_test(cases, a_taken_port_is_told_in_words);)
