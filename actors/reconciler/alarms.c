@@ -14,14 +14,14 @@ struct reading {
 static const struct {
     const char *id, *severity, *message;
 } alarms[RECONCILER_ALARM_COUNT] = {
-    [RECONCILER_ALARM_DLQ_DEPTH] = {"dlq-depth", "warning", "adjustments failed too often and wait for a redrive"},
+    [RECONCILER_ALARM_DLQ_DEPTH] = {"dlq-depth", "warning", "Adjustments that failed too often and wait for a redrive"},
     [RECONCILER_ALARM_BALANCE_MISMATCH] = {"balance-mismatch", "critical",
-                                           "balances or ledger entries do not fit the books"},
+                                           "Balances or ledger entries that do not fit the books"},
     [RECONCILER_ALARM_OUTBOX_STUCK] = {"outbox-stuck", "critical",
-                                       "seconds the oldest adjustment has waited for balance"},
+                                       "Seconds the oldest adjustment has waited for balance"},
     [RECONCILER_ALARM_ACCEPT_LATENCY] = {"accept-latency", "critical",
-                                         "seconds the oldest order has waited for simfill"},
-    [RECONCILER_ALARM_QUEUE_BACKLOG] = {"queue-backlog", "warning", "orders are accepted and not final yet"},
+                                         "Seconds the oldest order has waited for simfill"},
+    [RECONCILER_ALARM_QUEUE_BACKLOG] = {"queue-backlog", "warning", "Orders that are accepted and not final yet"},
 };
 
 static void ask(struct reconciler_core *core, const struct input *in, enum reconciler_alarm alarm, bool active,
@@ -40,7 +40,7 @@ static void ask(struct reconciler_core *core, const struct input *in, enum recon
                                            .severity = alarms[alarm].severity,
                                            .value = (double)value,
                                            .now_us = in->now_us};
-    args->message = arena_printf(fx->arena, "%llu %s", (unsigned long long)value, alarms[alarm].message);
+    args->message = arena_printf(fx->arena, "%s: %llu", alarms[alarm].message, (unsigned long long)value);
     effects_call(fx, RECONCILER_PROC_ALARM, args);
 }
 

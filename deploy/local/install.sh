@@ -4,6 +4,7 @@
 PACKAGES_UP=(gcc libc6-dev cmake ninja-build pkg-config libczmq-dev libprotobuf-c-dev protobuf-c-compiler libpq-dev libev-dev
   libhttp-parser-dev libwslay-dev libjansson-dev libinih-dev uthash-dev check s6 postgresql-15 curl jq procps)
 PACKAGES_TEST=(clang-tidy clang-format shellcheck git)
+PACKAGES_TEST_UI=(chromium) # node and npm: ui.sh
 
 package_is_there() {
   local state

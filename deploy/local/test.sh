@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# test: everything CI runs. lint, then a Debug build (sanitizers) for the quick labels and a Release build for those that go by the clock; a line
-# per label, the logs of failures, and at last "N passed, M failed", counting Check cases (a ctest test without cases counts as one).
+# test: everything CI runs. lint, then a Debug build (sanitizers) for the quick labels and a Release build for those that go by the clock, and the
+# page; a line per label, the logs of failures, and at last "N passed, M failed", counting Check cases (a ctest test without cases counts as one).
 
 TEST_DEBUG_LABELS=(unit fuzz actor sim)
 TEST_RELEASE_LABELS=(system fault)
@@ -8,7 +8,7 @@ TESTS_PASSED=0 TESTS_FAILED=0
 
 # test_command [LABEL…]
 test_command() {
-  local label labels=("$@") known=(lint "${TEST_DEBUG_LABELS[@]}" "${TEST_RELEASE_LABELS[@]}")
+  local label labels=("$@") known=(lint "${TEST_DEBUG_LABELS[@]}" "${TEST_RELEASE_LABELS[@]}" ui)
   for label in ${labels[@]+"${labels[@]}"}; do
     [[ " ${known[*]} " == *" $label "* ]] || wrong_usage "there is no test label $label (there are: ${known[*]})"
   done
@@ -18,6 +18,7 @@ test_command() {
   test_has lint && test_lint
   test_has "${TEST_DEBUG_LABELS[@]}" && test_build Debug "$TULIP_HOME/build/debug" "${TEST_DEBUG_LABELS[@]}"
   test_has "${TEST_RELEASE_LABELS[@]}" && test_build Release "$TULIP_HOME/build/release" "${TEST_RELEASE_LABELS[@]}"
+  test_has ui && test_ui
   say "$TESTS_PASSED passed, $TESTS_FAILED failed"
   ((TESTS_FAILED == 0 && TESTS_PASSED > 0))
 }
@@ -118,4 +119,73 @@ test_show_failures() {
     grep -E "^$id: " "$1" | grep -vE ':[PS]:|:P:' | tail -n 25 | cut -c 1-300
   done
   say "the whole log: $1"
+}
+
+# The page: types, format, Vitest, the size of the start screen's script; then the page in Chromium against real actors of its own.
+test_ui() {
+  local begin=$SECONDS before_passed=$TESTS_PASSED before_failed=$TESTS_FAILED
+  UI_TEST_DATA=$(mktemp -d /tmp/tulip-test-ui-XXXXXX)/data
+  if (ui_packages test) && (install_missing "${PACKAGES_TEST_UI[@]}"); then
+    test_ui_step types npx --no-install tsc --noEmit
+    test_ui_step format npx --no-install prettier --check --log-level warn src e2e scripts vite.config.ts
+    test_ui_vitest
+    trap 'test_ui_down' EXIT
+    test_ui_system
+    test_ui_down
+    trap - EXIT
+  else
+    TESTS_FAILED=$((TESTS_FAILED + 1))
+  fi
+  rm -rf "${UI_TEST_DATA%/data}"
+  printf '%-8s %5d passed %4d failed %5d s\n' ui $((TESTS_PASSED - before_passed)) $((TESTS_FAILED - before_failed)) $((SECONDS - begin))
+}
+
+# test_ui_step NAME COMMAND…: one test that is a command's exit status.
+test_ui_step() {
+  local log=$TULIP_HOME/build/ui-$1.log
+  if (cd "$UI" && "${@:2}" </dev/null) >"$log" 2>&1; then
+    TESTS_PASSED=$((TESTS_PASSED + 1))
+  else
+    TESTS_FAILED=$((TESTS_FAILED + 1))
+    printf 'ui: %s failed: %s\n' "$1" "$log"
+    tail -n 25 "$log"
+  fi
+}
+
+test_ui_vitest() {
+  local log=$TULIP_HOME/build/ui-vitest.log result=$TULIP_HOME/build/ui-vitest.json passed failed
+  rm -f "$result"
+  (cd "$UI" && npx --no-install vitest run --retry=0 --reporter=json --outputFile="$result" --reporter=dot </dev/null) >"$log" 2>&1 || true
+  read -r passed failed < <(jq -r '[.numPassedTests, ([.numFailedTests + .numPendingTests, .numFailedTestSuites] | max)] | @tsv' "$result" 2>/dev/null) || passed=0 failed=1
+  ((passed + failed > 0)) || failed=1
+  TESTS_PASSED=$((TESTS_PASSED + passed)) TESTS_FAILED=$((TESTS_FAILED + failed))
+  ((failed == 0)) || {
+    sed -n '/Failed Tests/,$p' "$log" | head -n 60
+    say "the whole log: $log"
+  }
+}
+
+# Effect: starts a system as a user does, and has Chromium use it. Pictures of every screen go to build/screenshots, or TB_TEST_SCREENSHOTS.
+test_ui_system() {
+  local log=$TULIP_HOME/build/ui-e2e.log port=18080 passed="" failed=""
+  while port_is_taken "$port"; do port=$((port + 1)); done
+  if ! "$TULIP_HOME/tulip" up --detach --data "$UI_TEST_DATA" --port "$port" >"$log" 2>&1; then
+    tail -n 25 "$log"
+    TESTS_FAILED=$((TESTS_FAILED + 1))
+    return
+  fi
+  test_ui_step size node scripts/size.mjs
+  (cd "$UI" && TB_URL=http://127.0.0.1:$port TB_TEST_SCREENSHOTS=${TB_TEST_SCREENSHOTS:-$TULIP_HOME/build/screenshots} node e2e/run.mjs </dev/null) >>"$log" 2>&1 || true
+  read -r passed failed < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1) || true
+  [[ -n $failed ]] || passed=0 failed=1
+  TESTS_PASSED=$((TESTS_PASSED + passed)) TESTS_FAILED=$((TESTS_FAILED + failed))
+  ((failed == 0)) || {
+    grep -A 13 '^FAIL' "$log" | cut -c 1-300 || tail -n 25 "$log"
+    say "the whole log: $log"
+  }
+  test_ui_step audit "$TULIP_HOME/tulip" audit --data "$UI_TEST_DATA"
+}
+
+test_ui_down() {
+  [[ ! -e $UI_TEST_DATA ]] || "$TULIP_HOME/tulip" down --data "$UI_TEST_DATA" >/dev/null
 }

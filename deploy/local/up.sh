@@ -16,6 +16,7 @@ up_command() {
   install_missing "${PACKAGES_UP[@]}"
   postgres_check_binaries
   build_release
+  ui_build
   settings_check
 
   service_user_prepare

@@ -647,6 +647,40 @@ static void put_file(const char *name, const char *content)
     ck_assert_int_eq(fclose(file), 0);
 }
 
+#define BROWSER "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n"
+
+/* What else the request says, and what its answer has to hold; "!" before it: must not hold. */
+static const struct {
+    const char *path, *headers, *wanted;
+} asked_cases[] = {
+    {"/orders", BROWSER, "the page"},
+    {"/settings/users", BROWSER, "the page"},
+    {"/settings/users", BROWSER, "Cache-Control: no-cache"},
+    {"/orders", "", "HTTP/1.1 404"},
+    {"/orders", "Accept: application/json\r\n", "HTTP/1.1 404"},
+    {"/orders", "Accept: text/html\r\nAccept-Encoding: br\r\n", "packed page"},
+    {"/assets/absent", BROWSER, "HTTP/1.1 404"},
+    {"/assets/absent.js", BROWSER, "HTTP/1.1 404"},
+    {"/absent.png", BROWSER, "HTTP/1.1 404"},
+    {"/api", BROWSER, "HTTP/1.1 404"},
+    {"/api/absent", BROWSER, "HTTP/1.1 404"},
+    {"/%61pi/absent", BROWSER, "HTTP/1.1 404"},
+    {"/health/absent", BROWSER, "HTTP/1.1 404"},
+    {"/uploads/avatars/absent", BROWSER, "HTTP/1.1 404"},
+    {"/../secret", BROWSER, "HTTP/1.1 404"},
+    {"//secret", BROWSER, "HTTP/1.1 404"},
+    {"/assets/a-1.js", "Accept-Encoding: gzip, deflate, br\r\n", "Content-Encoding: br\r\n"},
+    {"/assets/a-1.js", "Accept-Encoding: gzip, deflate, br\r\n", "packed script"},
+    {"/assets/a-1.js", "Accept-Encoding: gzip, deflate, br\r\n", "text/javascript"},
+    {"/assets/a-1.js", "Accept-Encoding: BR;q=0.5\r\n", "packed script"},
+    {"/assets/a-1.js", "Accept-Encoding: br;q=0, gzip;q=1.0\r\n", "Content-Encoding: gzip\r\n"},
+    {"/assets/a-1.js", "Accept-Encoding: br;q=0, gzip;q=1.0\r\n", "zipped script"},
+    {"/assets/a-1.js", "Accept-Encoding: br;q=0.0, gzip; q=0\r\n", "the script"},
+    {"/assets/a-1.js", "Accept-Encoding: brotli, gzipped\r\n", "the script"},
+    {"/assets/a-1.js", "Accept-Encoding: identity\r\n", "!Content-Encoding"},
+    {"/assets/a-1.js", "", "!Content-Encoding"},
+};
+
 static const struct {
     const char *path, *wanted;
 } file_cases[] = {
@@ -656,6 +690,9 @@ static const struct {
     {"/assets/a-1.js", "text/javascript"},
     {"/assets/a-1.js", "immutable"},
     {"/assets/a%2D1.js", "the script"},
+    {"/assets/a-1.js", "ETag: "},
+    {"/assets/a-1.js", "Vary: Accept-Encoding"},
+    {"/index.html", "Cache-Control: no-cache"},
     {"/assets", "HTTP/1.1 404"},
     {"/assets/", "HTTP/1.1 404"},
     {"/absent.js", "HTTP/1.1 404"},
@@ -668,6 +705,31 @@ static const struct {
     {"/link", "HTTP/1.1 404"},
     {"/.", "HTTP/1.1 404"},
 };
+
+static void check_that_the_same_file_is_not_sent_twice(void)
+{
+    char request[256], etag[96];
+    char *answer = talk("GET /index.html HTTP/1.1\r\n" HOST END);
+    const char *at = strstr(answer, "\r\nETag: ");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_eq(sscanf(at, "\r\nETag: %95s", etag), 1);
+    free(answer);
+    (void)snprintf(request, sizeof request, "GET / HTTP/1.1\r\n" HOST "If-None-Match: \"x\", %s\r\n" END, etag);
+    answer = talk(request);
+    ck_assert_msg(strstr(answer, "HTTP/1.1 304") != NULL && strstr(answer, etag) != NULL, "%s", answer);
+    ck_assert_ptr_null(strstr(answer, "the page"));
+    free(answer);
+    (void)snprintf(request, sizeof request,
+                   "GET / HTTP/1.1\r\n" HOST "Accept-Encoding: br\r\nIf-None-Match: %s\r\n" END, etag);
+    answer = talk(request); /* what it has is not compressed: not the same */
+    ck_assert_msg(strstr(answer, "HTTP/1.1 200") != NULL && strstr(answer, "packed page") != NULL, "%s", answer);
+    free(answer);
+    put_file("index.html", "another page");
+    (void)snprintf(request, sizeof request, "GET / HTTP/1.1\r\n" HOST "If-None-Match: %s\r\n" END, etag);
+    answer = talk(request);
+    ck_assert_msg(strstr(answer, "another page") != NULL, "%s", answer);
+    free(answer);
+}
 
 START_TEST(files_are_served_from_beneath_their_directory_and_nowhere_else)
 {
@@ -691,8 +753,30 @@ START_TEST(files_are_served_from_beneath_their_directory_and_nowhere_else)
         ck_assert_ptr_null(strstr(answer, "hidden"));
         free(answer);
     }
+    put_file("index.html.br", "packed page");
+    put_file("assets/a-1.js.br", "packed script");
+    put_file("assets/a-1.js.gz", "zipped script");
+    for (size_t i = 0; i < TB_ARRAY_SIZE(asked_cases); i++) {
+        const char *wanted = asked_cases[i].wanted + (*asked_cases[i].wanted == '!');
+        (void)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n" HOST "%s" END, asked_cases[i].path,
+                       asked_cases[i].headers);
+        char *answer = talk(request);
+        ck_assert_msg((strstr(answer, wanted) != NULL) == (*asked_cases[i].wanted != '!'), "%s %s: %s",
+                      asked_cases[i].path, asked_cases[i].headers, answer);
+        ck_assert_ptr_null(strstr(answer, "hidden"));
+        free(answer);
+    }
+    check_that_the_same_file_is_not_sent_twice();
     stop();
-    static const char *const leftovers[] = {"ui/link", "ui/assets/a-1.js", "ui/index.html", "ui/assets", "ui", "secret",
+    static const char *const leftovers[] = {"ui/index.html.br",
+                                            "ui/assets/a-1.js.br",
+                                            "ui/assets/a-1.js.gz",
+                                            "ui/link",
+                                            "ui/assets/a-1.js",
+                                            "ui/index.html",
+                                            "ui/assets",
+                                            "ui",
+                                            "secret",
                                             ""};
     for (size_t i = 0; i < TB_ARRAY_SIZE(leftovers); i++) {
         (void)snprintf(path, sizeof path, "%s/%s", directory, leftovers[i]);

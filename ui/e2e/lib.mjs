@@ -53,7 +53,7 @@ export async function newPage(browser, { width = 1280, height = 800, theme = 'li
 }
 
 export async function open(page, route = '/') {
-    await page.goto(`${base}/#${route}`)
+    await page.goto(`${base}${route}`)
     await page.getByRole('heading', { level: 1 }).waitFor()
 }
 

@@ -14,10 +14,16 @@ async function atLeast(count) {
     await Promise.all(Array.from({ length: 32 }, worker))
 }
 
-/** The gaps between frames while `work` runs, in ms. */
+/** What the browser was busy with while `work` runs: gaps between frames and tasks over 50 ms, in ms, and how often the orders table changed. */
 async function frames(page, work) {
     await page.evaluate(() => {
         window.gaps = []
+        window.long = []
+        window.changes = 0
+        window.tasks = new PerformanceObserver((list) => window.long.push(...list.getEntries().map((entry) => entry.duration)))
+        window.tasks.observe({ type: 'longtask' })
+        window.changed = new MutationObserver(() => window.changes++)
+        window.changed.observe(document.querySelector('.order-space'), { childList: true, subtree: true, characterData: true })
         let last = performance.now()
         const step = (now) => {
             window.gaps?.push(now - last)
@@ -27,14 +33,17 @@ async function frames(page, work) {
         requestAnimationFrame(step)
     })
     await work()
-    const gaps = await page.evaluate(() => {
-        const all = window.gaps
+    const { gaps, long, changes } = await page.evaluate(() => {
+        const all = { gaps: window.gaps, long: window.long, changes: window.changes }
         window.gaps = null
+        window.tasks.disconnect()
+        window.changed.disconnect()
         return all
     })
     gaps.sort((a, b) => a - b)
     const at = (share) => Math.round(gaps[Math.min(gaps.length - 1, Math.floor(gaps.length * share))])
-    return { median: at(0.5), p95: at(0.95), worst: at(1) }
+    const longest = Math.round(Math.max(0, ...long))
+    return { count: gaps.length, median: at(0.5), p95: at(0.95), worst: at(1), long: long.length, longest, changes }
 }
 
 export const tests = {
@@ -65,13 +74,19 @@ export const tests = {
             }),
         )
         assert.ok(smooth.median < 100, `median frame ${smooth.median} ms`)
-        return `frames while loading ${result.median}/${result.p95} ms, while scrolling ${smooth.median}/${smooth.p95} ms (median/p95), ${inDocument} rows in the document`
+        return `frames while loading ${result.median}/${result.p95} ms, while scrolling ${smooth.median}/${smooth.p95}/${smooth.worst} ms (median/p95/worst), ${smooth.long} tasks over 50 ms, ${inDocument} rows in the document`
     },
 
     'two hundred events a second: typing and frames go on': async (browser) => {
         const page = await newPage(browser)
         await open(page, '/orders')
         await page.locator('.feed-live').waitFor()
+        const heads = async () => {
+            const streams = ['orders', 'executions', 'balances']
+            const lists = await Promise.all(streams.map((stream) => api('GET', `/api/events?stream=${stream}&limit=1`)))
+            return lists.reduce((sum, list) => sum + list.body.lastSeq, 0)
+        }
+        const before = await heads()
         let sent = 0
         let running = true
         // Three to four events an order: 60 orders a second are more than 200 events.
@@ -89,14 +104,15 @@ export const tests = {
         let typed
         const result = await frames(page, async () => {
             await new Promise((resolve) => setTimeout(resolve, 1500))
-            const before = Date.now()
+            const began = Date.now()
             await page.getByLabel('Quantity').fill('123')
             await page.getByText('Enter a price').waitFor({ state: 'detached' })
-            typed = Date.now() - before
+            typed = Date.now() - began
             await new Promise((resolve) => setTimeout(resolve, 3500))
         })
         running = false
         await load
+        const events = (await heads()) - before
         const newest = (await api('GET', '/api/orders?limit=1')).body.items[0]
         await until(
             'the page shows the newest order',
@@ -110,7 +126,9 @@ export const tests = {
         )
         assert.ok(typed < 2000, `typing took ${typed} ms`)
         assert.ok(result.median < 200, `median frame ${result.median} ms`)
+        // However many events a frame brings, the table changes once in it (and once more when somebody types or a flash ends).
+        assert.ok(result.changes <= 2 * result.count + 20, `${result.changes} changes of the table in ${result.count} frames`)
         assert.deepEqual(page.faults, [])
-        return `${sent} orders in 5 s; frames ${result.median}/${result.p95}/${result.worst} ms (median/p95/worst), typing ${typed} ms`
+        return `${sent} orders, ${events} events in 5 s; frames ${result.median}/${result.p95}/${result.worst} ms (median/p95/worst), ${result.changes} changes of the table in ${result.count} frames, ${result.long} tasks over 50 ms, the longest ${result.longest} ms; typing ${typed} ms`
     },
 }

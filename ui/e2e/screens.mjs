@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { axe, base, newPage, open, order, until, api } from './lib.mjs'
 
-const pictures = process.env.TB_SCREENSHOTS ?? join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'docs/screenshots')
+const pictures = process.env.TB_TEST_SCREENSHOTS ?? join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'docs/screenshots')
 mkdirSync(pictures, { recursive: true })
 
 const screens = [
@@ -76,32 +76,63 @@ for (const theme of ['light', 'dark']) {
     }
 }
 
-tests['menus and dialogs are sound, too'] = async (browser) => {
-    await someHistory()
-    for (const theme of ['light', 'dark']) {
-        const page = await newPage(browser, { theme })
-        await open(page, '/orders')
-        await settled(page)
-        await page.getByRole('button', { name: /Trading as/ }).click()
-        await page.getByRole('menu').waitFor()
-        assert.deepEqual(await axe(page), [], 'axe on the persona menu')
-        await page.screenshot({ path: join(pictures, `persona-menu-${theme}-wide.png`) })
-        await page.keyboard.press('Escape')
-        await page.getByRole('button', { name: /Cash Balance/ }).click()
-        await page.getByRole('dialog').waitFor()
-        assert.deepEqual(await axe(page), [], 'axe on the ledger dialog')
-        await page.screenshot({ path: join(pictures, `ledger-${theme}-wide.png`) })
-        await page.keyboard.press('Escape')
-        await page
-            .getByRole('button', { name: /details/ })
-            .nth(5)
-            .click()
-        await page.getByRole('dialog').getByText('Received and durable').waitFor()
-        assert.deepEqual(await axe(page), [], 'axe on the order dialog')
-        await page.screenshot({ path: join(pictures, `order-${theme}-wide.png`) })
-        await page.keyboard.press('Escape')
-        await page.getByRole('dialog').waitFor({ state: 'detached' })
-        assert.deepEqual(page.faults, [])
+/** Every menu and dialog: where it is, how it is opened, what shows that it is there. Escape closes each. */
+const dialogs = [
+    ['persona-menu', '/orders', (page) => page.getByRole('button', { name: /Trading as/ }), (page) => page.getByRole('menu')],
+    [
+        'ledger',
+        '/orders',
+        (page) => page.getByRole('button', { name: /Cash Balance/ }),
+        (page) => page.getByRole('dialog').getByText('Still to settle'),
+    ],
+    [
+        'order',
+        '/orders',
+        (page) => page.getByRole('button', { name: /details/ }).nth(5),
+        (page) => page.getByRole('dialog').getByText('Received and durable'),
+    ],
+    ['cancel-open', '/orders', (page) => page.getByRole('button', { name: 'Cancel open' }), (page) => page.getByRole('dialog')],
+    [
+        'user-edit',
+        '/settings/users',
+        (page) => page.getByRole('button', { name: 'Edit Carolus Clusius' }),
+        (page) => page.locator('.user-editing'),
+    ],
+    [
+        'user-delete',
+        '/settings/users',
+        (page) => page.getByRole('button', { name: 'Delete Carolus Clusius' }),
+        (page) => page.getByRole('dialog'),
+    ],
+    ['discard', '/resilience', (page) => page.getByRole('button', { name: /^Discard/ }).first(), (page) => page.getByRole('dialog')],
+]
+
+for (const theme of ['light', 'dark']) {
+    for (const [size, width, height] of sizes) {
+        tests[`every menu and dialog is sound, ${theme}, ${width} px`] = async (browser) => {
+            await someHistory()
+            const page = await newPage(browser, { theme, width, height })
+            let at = ''
+            for (const [name, route, opener, opened] of dialogs) {
+                if (at !== route) {
+                    await open(page, route)
+                    await settled(page)
+                    at = route
+                }
+                await opener(page).click()
+                await opened(page).waitFor()
+                const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+                assert.ok(wide <= 0, `${name} is ${wide} px too wide`)
+                const box = await opened(page).boundingBox()
+                assert.ok(box.x >= 0 && box.x + box.width <= width, `${name} lies in sight`)
+                assert.deepEqual(await axe(page), [], `axe on ${name}`)
+                await page.screenshot({ path: join(pictures, `${name}-${theme}-${size}.png`) })
+                if (name === 'user-edit') await page.getByRole('button', { name: 'Cancel', exact: true }).click()
+                else await page.keyboard.press('Escape')
+                await opened(page).waitFor({ state: 'detached' })
+            }
+            assert.deepEqual(page.faults, [])
+        }
     }
 }
 
@@ -110,6 +141,14 @@ const cueNames = ['az-blip', 'region-outage', 'partition-reconcile', 'backpressu
 tests['each cue shows itself'] = async (browser) => {
     // Real trouble is made in trouble.mjs; here each cue's answer is put in by hand, for its picture and for axe.
     await someHistory()
+    const words = {
+        'az-blip': 'A part of the system is being restarted; the page may stand still for a moment.',
+        'region-outage': 'This region cannot take or fill orders right now; they are queued and retried.',
+        'partition-reconcile': 'Regions disagree and are being reconciled.',
+        backpressure: 'More orders wait than are filled; new ones may be refused for a while.',
+        'time-to-accept': 'Orders take longer than usual to be accepted.',
+        'balance-unavailable': 'Balances are not being updated right now; the last known ones are shown.',
+    }
     const data = {
         'az-blip': { missing: ['simfill'], databaseUp: true },
         'region-outage': { missing: ['sequencer'], databaseUp: true },
@@ -128,7 +167,7 @@ tests['each cue shows itself'] = async (browser) => {
                 Object.assign(cue, {
                     active: true,
                     since: new Date(Date.now() - 4000).toISOString(),
-                    message: `This is how ${id} looks.`,
+                    message: words[id],
                     data: data[id],
                 })
                 if (id === 'partition-reconcile') {

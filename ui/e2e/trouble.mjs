@@ -134,6 +134,38 @@ export const tests = {
         await page.getByRole('row').filter({ hasText: '77.00' }).getByText('Accepted').waitFor({ timeout: 30_000 })
     },
 
+    'simfill is killed while the page is open: the cue appears and clears, and the order placed meanwhile is filled once': async (
+        browser,
+    ) => {
+        const page = await newPage(browser)
+        const me = await somebody(page, 'Killed simfill')
+        await open(page, '/orders')
+        await page.getByText(`as ${me.displayName}`).waitFor()
+        await page.locator('.feed-live').waitFor()
+        const cue = page.locator('[data-cue="az-blip"].cue-pill')
+        // Its supervisor has it back in no time: it takes more than one death for a person to see it.
+        await until('the cue is shown', async () => {
+            const { body } = await api('GET', '/api/status')
+            signal(
+                body.actors.filter((actor) => actor.name === 'simfill' && actor.pid > 1).map((actor) => actor.pid),
+                'SIGKILL',
+            )
+            return cue.isVisible()
+        })
+        await ticket(page, 3, '100.00')
+        await page.locator('.placed').getByText('Accepted').waitFor({ timeout: 30_000 })
+        await cue.waitFor({ state: 'detached', timeout: 30_000 })
+        await until(
+            'the cash has moved',
+            async () => /9,700\.00/.test(await page.getByRole('button', { name: /Cash Balance/ }).innerText()),
+            30,
+        )
+        const balance = await balanceOf(me.userId)
+        assert.deepEqual([balance.currentBalance, balance.ledger.length], ['9700.00', 2])
+        assert.equal((await ordersOf(me.userId)).length, 1)
+        await ready()
+    },
+
     'every actor is killed in turn while orders are placed: one order a submit, one movement an order': async (browser) => {
         const page = await newPage(browser)
         const me = await somebody(page, 'Killed all')

@@ -1,9 +1,10 @@
 import { lazy } from 'react'
-import { HashRouter, Navigate, Route, Routes } from 'react-router'
+import { BrowserRouter, Navigate, Route, Routes } from 'react-router'
 import { LiveProvider, type Live } from '../data/live'
 import { PersonaProvider } from '../data/persona'
 import { ToastProvider } from '../parts/toasts'
 import { Overview } from '../screens/overview/Overview'
+import { Nowhere } from './Nowhere'
 import { Shell } from './Shell'
 
 // The start screen comes with the page, the others when they are asked for.
@@ -15,13 +16,13 @@ const Settings = lazy(() => import('../screens/settings/Settings'))
 const Users = lazy(() => import('../screens/settings/Users'))
 const Appearance = lazy(() => import('../screens/settings/Appearance'))
 
-/** Screens live behind the # (/#/orders): the server has one file, and every address can be reloaded. */
+/** Every screen has an address of its own (/orders): the server gives this page for each, so all can be reloaded and shared. */
 export function App({ live }: { live?: Live }) {
   return (
     <LiveProvider live={live}>
       <ToastProvider>
         <PersonaProvider>
-          <HashRouter>
+          <BrowserRouter>
             <Routes>
               <Route element={<Shell />}>
                 <Route index element={<Overview />} />
@@ -34,10 +35,10 @@ export function App({ live }: { live?: Live }) {
                   <Route path="users" element={<Users />} />
                   <Route path="appearance" element={<Appearance />} />
                 </Route>
-                <Route path="*" element={<Navigate to="/" replace />} />
+                <Route path="*" element={<Nowhere />} />
               </Route>
             </Routes>
-          </HashRouter>
+          </BrowserRouter>
         </PersonaProvider>
       </ToastProvider>
     </LiveProvider>

@@ -102,7 +102,7 @@ export function Shell() {
   )
 }
 
-/** Addresses of screens live behind the #, so a link to an anchor must not change it. */
+/** The link moves the focus, not the address. */
 function skip(event: React.MouseEvent) {
   event.preventDefault()
   document.getElementById('content')?.focus()

@@ -1,4 +1,4 @@
-import { screen, waitFor } from '@testing-library/react'
+import { screen, waitFor, within } from '@testing-library/react'
 import axe from 'axe-core'
 import { renderApp } from '../test/render'
 
@@ -37,8 +37,11 @@ test('navigation has the six screens, and Users and Appearance under Settings', 
   expect(await screen.findByRole('heading', { level: 2, name: 'New user' })).toBeInTheDocument()
 })
 
-test('an unknown address leads to the overview', async () => {
-  renderApp('/nowhere/at/all')
+test('an unknown address is called so, and leads to the overview', async () => {
+  const { user } = renderApp('/nowhere/at/all')
+  expect(await screen.findByRole('heading', { level: 1, name: 'No such screen' })).toBeInTheDocument()
+  expect(screen.getByText('/nowhere/at/all')).toBeInTheDocument()
+  await user.click(within(screen.getByRole('main')).getByRole('link', { name: 'Overview' }))
   expect(await screen.findByRole('heading', { level: 1, name: 'Overview' })).toBeInTheDocument()
 })
 

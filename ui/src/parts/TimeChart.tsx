@@ -41,7 +41,7 @@ const seconds = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-d
 const exact = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const local = (seconds: unknown) => new Date(Number(seconds) * 1000)
 
-function useChart() {
+function useChart(withSeconds: boolean) {
   const box = useRef<HTMLDivElement>(null)
   const chart = useRef<IChartApi | null>(null)
   const theme = useShownTheme()
@@ -53,7 +53,7 @@ function useChart() {
       localization: { timeFormatter: (time: unknown) => exact.format(local(time)) },
       timeScale: {
         timeVisible: true,
-        secondsVisible: true,
+        secondsVisible: withSeconds,
         maxBarSpacing: 28,
         tickMarkFormatter: (time: unknown, type: TickMarkType) =>
           (type === TickMarkType.TimeWithSeconds ? seconds : clock).format(local(time)),
@@ -68,7 +68,7 @@ function useChart() {
       chart.current = null
       made.remove()
     }
-  }, [])
+  }, [withSeconds])
   useEffect(() => {
     const c = colours()
     chart.current?.applyOptions({
@@ -87,7 +87,7 @@ function useChart() {
 
 /** Average price as a line; below it buys upward and sells downward. */
 export default function TimeChart({ points, label }: { points: LinePoint[]; label: string }) {
-  const { box, chart, theme } = useChart()
+  const { box, chart, theme } = useChart(true)
   const series = useRef<{ line: ISeriesApi<'Line'>; buys: ISeriesApi<'Histogram'>; sells: ISeriesApi<'Histogram'> } | null>(null)
   useEffect(() => {
     const c = chart.current
@@ -130,7 +130,7 @@ export default function TimeChart({ points, label }: { points: LinePoint[]; labe
 }
 
 export function CandleChart({ points, label }: { points: CandlePoint[]; label: string }) {
-  const { box, chart, theme } = useChart()
+  const { box, chart, theme } = useChart(false)
   const series = useRef<ISeriesApi<'Candlestick'> | null>(null)
   useEffect(() => {
     if (chart.current) series.current = chart.current.addSeries(CandlestickSeries, { borderVisible: false })

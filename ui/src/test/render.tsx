@@ -8,7 +8,7 @@ import { FakeServer, fakes } from './fakeServer'
 export function renderApp(route = '/', prepare?: (server: FakeServer) => void) {
   const server = new FakeServer().install()
   prepare?.(server)
-  location.hash = `#${route}`
+  history.replaceState(null, '', route)
   const queries = newQueryClient()
   const live = new Live(queries)
   fakes.running.add(() => {

@@ -49,7 +49,7 @@ window.matchMedia = (query: string) =>
 beforeEach(() => {
   localStorage.clear()
   sessionStorage.clear()
-  location.hash = ''
+  history.replaceState(null, '', '/')
 })
 
 afterEach(() => {

@@ -80,7 +80,7 @@ test('filters ask the server and stay in the address', async () => {
   expect(await rows()).toHaveLength(2)
   await user.selectOptions(screen.getByLabelText('Persona'), 'clusius')
   await waitFor(async () => expect(await rows()).toHaveLength(1))
-  expect(location.hash).toContain('userId=clusius')
+  expect(location.search).toContain('userId=clusius')
   await user.selectOptions(screen.getByLabelText('Status'), 'CANCELLED')
   expect(await screen.findByText('No order fits the filters.')).toBeInTheDocument()
   expect(server.requests.some((request) => request.path === '/api/orders')).toBe(true)
