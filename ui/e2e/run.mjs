@@ -5,7 +5,7 @@
 import { visitors } from './balance.mjs'
 import { api, base, until, withBrowser } from './lib.mjs'
 
-const files = ['serving', 'screens', 'personas', 'balance', 'orders', 'load', 'trouble']
+const files = ['serving', 'screens', 'personas', 'balance', 'orders', 'resilience', 'load', 'trouble']
 const words = process.argv.slice(2)
 
 await until(`${base} is ready`, async () => (await api('GET', '/health/ready').catch(() => null))?.status === 200, 60)

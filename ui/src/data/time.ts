@@ -26,8 +26,14 @@ function subscribe(listener: () => void): () => void {
   }
 }
 
+/** The same for two readings in a row, or rendering would never end; never more than a second old, also when the clock stood still. */
+export function reading(): number {
+  if (Math.abs(Date.now() - now) >= 1000) now = Date.now()
+  return now
+}
+
 export function useNow(): number {
-  return useSyncExternalStore(subscribe, () => Math.max(now, Date.now() - 1000))
+  return useSyncExternalStore(subscribe, reading)
 }
 
 /** "2 s", "3 min", "5 h", "2 d" */
