@@ -155,12 +155,13 @@ test_ui_step() {
 test_ui_vitest() {
   local log=$TULIP_HOME/build/ui-vitest.log result=$TULIP_HOME/build/ui-vitest.json passed failed
   rm -f "$result"
-  (cd "$UI" && npx --no-install vitest run --retry=0 --reporter=json --outputFile="$result" --reporter=dot </dev/null) >"$log" 2>&1 || true
+  (cd "$UI" && NO_COLOR=1 npx --no-install vitest run --retry=0 --reporter=json --outputFile="$result" --reporter=dot </dev/null) >"$log" 2>&1 || true
   read -r passed failed < <(jq -r '[.numPassedTests, ([.numFailedTests + .numPendingTests, .numFailedTestSuites] | max)] | @tsv' "$result" 2>/dev/null) || passed=0 failed=1
   ((passed + failed > 0)) || failed=1
   TESTS_PASSED=$((TESTS_PASSED + passed)) TESTS_FAILED=$((TESTS_FAILED + failed))
   ((failed == 0)) || {
-    sed -n '/Failed Tests/,$p' "$log" | head -n 60
+    jq -r '.testResults[] | select(.status == "failed") | (select(.assertionResults == []) | "FAIL \(.name): \(.message)"),
+      (.assertionResults[] | select(.status != "passed") | "FAIL \(.fullName)\n\(.failureMessages | join("\n") | split("\n")[:6] | join("\n"))")' "$result" 2>/dev/null || tail -n 25 "$log"
     say "the whole log: $log"
   }
 }

@@ -4,6 +4,17 @@ import { App } from '../app/App'
 import { Live, newQueryClient } from '../data/live'
 import { FakeServer, fakes } from './fakeServer'
 
+// The screens a person would wait for are here before the first test waits: on a busy machine reading them takes longer than any deadline.
+await Promise.all([
+  import('../screens/orders/Orders'),
+  import('../screens/market/Market'),
+  import('../screens/portfolio/Portfolio'),
+  import('../screens/resilience/Resilience'),
+  import('../screens/settings/Settings'),
+  import('../screens/settings/Users'),
+  import('../screens/settings/Appearance'),
+])
+
 /** The whole page on a server in memory, at a screen's address. */
 export function renderApp(route = '/', prepare?: (server: FakeServer) => void) {
   const server = new FakeServer().install()
