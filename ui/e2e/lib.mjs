@@ -7,6 +7,8 @@ import { chromium } from 'playwright-core'
 
 export const base = (process.env.TB_URL ?? 'http://127.0.0.1:8080').replace(/\/$/, '')
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+/** How long anything may take, on a busy machine too. Nobody waits for it when all is well. */
+const DEADLINE_S = 45
 const FLAGS = [
     '--no-sandbox',
     '--disable-gpu',
@@ -48,7 +50,7 @@ export async function newPage(browser, { width = 1280, height = 800, theme = 'li
     page.on('console', (message) => {
         if (message.type() === 'error' && /Content Security Policy|Uncaught|Warning:/.test(message.text())) page.faults.push(message.text())
     })
-    page.setDefaultTimeout(15_000)
+    page.setDefaultTimeout(DEADLINE_S * 1000)
     return page
 }
 
@@ -100,7 +102,7 @@ export async function order(userId, side, quantity, price, more = {}) {
 }
 
 /** Waits for a condition, never for a time. */
-export async function until(what, condition, seconds = 15) {
+export async function until(what, condition, seconds = DEADLINE_S) {
     const end = Date.now() + seconds * 1000
     let last
     for (;;) {

@@ -1,4 +1,4 @@
-// Many orders and many events: the page stays quick. Figures are printed; what is asserted are bounds far from them.
+// Many orders and many events: the page stays quick. Figures are printed; asserted are ratios to the same page at rest, and how often it renders.
 import assert from 'node:assert/strict'
 import { api, newPage, open, order, until } from './lib.mjs'
 
@@ -63,6 +63,7 @@ export const tests = {
                 90,
             )
         })
+        const idle = await frames(page, () => new Promise((resolve) => setTimeout(resolve, 1000)))
         const inDocument = await page.locator('.order-row').count()
         assert.ok(inDocument < 100, `${inDocument} rows in the document`)
         const smooth = await frames(page, () =>
@@ -73,7 +74,7 @@ export const tests = {
                 }
             }),
         )
-        assert.ok(smooth.median < 100, `median frame ${smooth.median} ms`)
+        assert.ok(smooth.median <= 50 + 4 * idle.median, `median frame ${smooth.median} ms, at rest ${idle.median} ms`)
         return `frames while loading ${result.median}/${result.p95} ms, while scrolling ${smooth.median}/${smooth.p95}/${smooth.worst} ms (median/p95/worst), ${smooth.long} tasks over 50 ms, ${inDocument} rows in the document`
     },
 
@@ -81,6 +82,7 @@ export const tests = {
         const page = await newPage(browser)
         await open(page, '/orders')
         await page.locator('.feed-live').waitFor()
+        const idle = await frames(page, () => new Promise((resolve) => setTimeout(resolve, 1000)))
         const heads = async () => {
             const streams = ['orders', 'executions', 'balances']
             const lists = await Promise.all(streams.map((stream) => api('GET', `/api/events?stream=${stream}&limit=1`)))
@@ -124,8 +126,9 @@ export const tests = {
                     .count()) > 0,
             20,
         )
-        assert.ok(typed < 2000, `typing took ${typed} ms`)
-        assert.ok(result.median < 200, `median frame ${result.median} ms`)
+        // Against the same page at rest, on the same machine at the same time.
+        assert.ok(typed < 1000 + 20 * idle.median, `typing took ${typed} ms`)
+        assert.ok(result.median <= 100 + 4 * idle.median, `median frame ${result.median} ms, at rest ${idle.median} ms`)
         // However many events a frame brings, the table changes once in it (and once more when somebody types or a flash ends).
         assert.ok(result.changes <= 2 * result.count + 20, `${result.changes} changes of the table in ${result.count} frames`)
         assert.deepEqual(page.faults, [])

@@ -82,7 +82,7 @@ export const tests = {
             await ticket(page, 1, '100.00')
             await page.locator('.placed').getByText('Awaiting simulated fill').waitFor()
         })
-        await page.locator('.placed').getByText('Accepted').waitFor({ timeout: 30_000 })
+        await page.locator('.placed').getByText('Accepted').waitFor({ timeout: 60_000 })
         await page.locator('[data-cue="az-blip"].cue-pill').waitFor({ state: 'detached' })
         await page.locator('.frozen').waitFor({ state: 'detached' })
     },
@@ -100,10 +100,10 @@ export const tests = {
         await page.locator('.placed').getByText('Awaiting simulated fill').waitFor()
         await page.getByLabel('How it is filled').selectOption('')
         await stopped('sequencer', async () => {
-            await page.getByText('Region outage.').waitFor({ timeout: 30_000 })
+            await page.getByText('Region outage.').waitFor({ timeout: 60_000 })
             await page.getByText('Queued → retrying').first().waitFor()
             await ticket(page, 2, '100.00')
-            await page.getByRole('button', { name: 'Retry safely' }).waitFor({ timeout: 30_000 })
+            await page.getByRole('button', { name: 'Retry safely' }).waitFor({ timeout: 60_000 })
         })
         await page.getByText('Region outage.').waitFor({ state: 'detached', timeout: 30_000 })
         const retry = page.getByRole('button', { name: 'Retry safely' })
@@ -122,7 +122,7 @@ export const tests = {
         // Long enough for a person to see; its supervisor would have it back within a second.
         await stopped('gateway', async () => {
             await page.locator('.feed-late, .feed-down').first().waitFor()
-            await page.locator('.feed-down').waitFor({ timeout: 30_000 })
+            await page.locator('.feed-down').waitFor({ timeout: 60_000 })
             assert.equal(await page.locator('.feed-live').count(), 0)
             assert.match(await page.locator('.content').innerText(), /as of \d+ (s|min) ago/)
         })
@@ -130,8 +130,8 @@ export const tests = {
         await ready()
         const made = await api('POST', '/api/orders', { userId: me.userId, side: 'BUY', quantity: 1, price: '77.00' })
         assert.equal(made.status, 201)
-        await page.locator('.feed-live').waitFor({ timeout: 30_000 })
-        await page.getByRole('row').filter({ hasText: '77.00' }).getByText('Accepted').waitFor({ timeout: 30_000 })
+        await page.locator('.feed-live').waitFor({ timeout: 60_000 })
+        await page.getByRole('row').filter({ hasText: '77.00' }).getByText('Accepted').waitFor({ timeout: 60_000 })
     },
 
     'simfill is killed while the page is open: the cue appears and clears, and the order placed meanwhile is filled once': async (
@@ -153,7 +153,7 @@ export const tests = {
             return cue.isVisible()
         })
         await ticket(page, 3, '100.00')
-        await page.locator('.placed').getByText('Accepted').waitFor({ timeout: 30_000 })
+        await page.locator('.placed').getByText('Accepted').waitFor({ timeout: 60_000 })
         await cue.waitFor({ state: 'detached', timeout: 30_000 })
         await until(
             'the cash has moved',
