@@ -35,7 +35,7 @@ export const tests = {
         await page.reload()
         await page.getByRole('region', { name: 'New user' }).waitFor()
         await page.goBack()
-        await page.getByRole('heading', { level: 2, name: 'Appearance' }).waitFor()
+        await page.getByRole('heading', { level: 2, name: 'Theme' }).waitFor()
         await page.goto(`${base}/nowhere`)
         await page.getByRole('heading', { level: 1, name: 'No such screen' }).waitFor()
         assert.deepEqual(page.faults, [])
