@@ -6,7 +6,7 @@ import { usePersona } from '../data/persona'
 import { useBalance, useCue, useShownBalance } from '../data/queries'
 import { fullTimeText, timeText } from '../data/time'
 import type { Balance, LedgerEntry, Persona } from '../data/types'
-import { Banner, Empty, Failed, Money, SideMark, Skeleton, StaleAge } from '../parts/basics'
+import { Banner, Empty, Failed, Money, SideMark, Skeleton, StaleAge, useNarrow } from '../parts/basics'
 import { Dialog } from '../parts/Dialog'
 import { Sparkline } from '../parts/Sparkline'
 
@@ -100,17 +100,18 @@ export function LedgerDialog(props: { persona: Persona; balance: Balance; asOf: 
   )
 }
 
-/** The last ten adjustments, newest first. */
+/** The last ten adjustments, newest first. On a narrow screen time and order stand below what they belong to. */
 export function LedgerTable({ ledger }: { ledger: LedgerEntry[] }) {
+  const narrow = useNarrow()
   if (ledger.length === 0) return <Empty title="No movement yet.">The first filled order brings one.</Empty>
   return (
     <div className="scroll-x" tabIndex={0} role="region" aria-label="Ledger">
       <table className="table">
         <thead>
           <tr>
-            <th scope="col">Time</th>
+            {narrow ? null : <th scope="col">Time</th>}
             <th scope="col">What</th>
-            <th scope="col">Order</th>
+            {narrow ? null : <th scope="col">Order</th>}
             <th scope="col" className="number">
               Movement
             </th>
@@ -122,9 +123,11 @@ export function LedgerTable({ ledger }: { ledger: LedgerEntry[] }) {
         <tbody>
           {ledger.slice(0, 10).map((entry) => (
             <tr key={entry.entryId}>
-              <td className="nowrap" title={fullTimeText(entry.createdAt)}>
-                {timeText(entry.createdAt)}
-              </td>
+              {narrow ? null : (
+                <td className="nowrap" title={fullTimeText(entry.createdAt)}>
+                  {timeText(entry.createdAt)}
+                </td>
+              )}
               <td>
                 {entry.side && entry.quantity && entry.price ? (
                   <span className="nowrap">
@@ -133,8 +136,13 @@ export function LedgerTable({ ledger }: { ledger: LedgerEntry[] }) {
                 ) : (
                   (REASONS[entry.reason] ?? entry.reason)
                 )}
+                {narrow ? (
+                  <span className="note block">
+                    {timeText(entry.createdAt)} {entry.orderId ? <span className="mono">{entry.orderId}</span> : null}
+                  </span>
+                ) : null}
               </td>
-              <td className="mono">{entry.orderId ?? '–'}</td>
+              {narrow ? null : <td className="mono nowrap">{entry.orderId ?? '–'}</td>}
               <td className="number">
                 <Money cents={parseMoney(entry.delta)} movement unit={false} />
               </td>

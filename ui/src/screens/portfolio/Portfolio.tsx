@@ -7,7 +7,7 @@ import { usePersona } from '../../data/persona'
 import { readPosition } from '../../data/positions'
 import { useBalance, useMarket, useShownBalance } from '../../data/queries'
 import { Avatar } from '../../parts/Avatar'
-import { Empty, Failed, Money, Panel, Skeleton, StaleAge } from '../../parts/basics'
+import { Empty, Failed, Money, Panel, Skeleton, StaleAge, useNarrow } from '../../parts/basics'
 import { shares, worthFromServer, worthFromTrades, type Worth } from './worth'
 
 function useWorth(userId: string | undefined) {
@@ -51,6 +51,7 @@ function useWorth(userId: string | undefined) {
 }
 
 export default function Portfolio() {
+  const narrow = useNarrow()
   const { active } = usePersona()
   const shown = useShownBalance(active?.userId)
   const { balance } = shown
@@ -153,12 +154,16 @@ export default function Portfolio() {
                     <th scope="col" className="number">
                       Quantity
                     </th>
-                    <th scope="col" className="number">
-                      Average price
-                    </th>
-                    <th scope="col" className="number">
-                      Last price
-                    </th>
+                    {narrow ? null : (
+                      <>
+                        <th scope="col" className="number">
+                          Average price
+                        </th>
+                        <th scope="col" className="number">
+                          Last price
+                        </th>
+                      </>
+                    )}
                     <th scope="col" className="number">
                       Value
                     </th>
@@ -174,10 +179,22 @@ export default function Portfolio() {
                         <strong>{line.market}</strong>
                         {line.quantity < 0 ? <span className="note"> short</span> : null}
                       </td>
-                      <td className="number">{line.quantity < 0 ? `−${formatQuantity(-line.quantity)}` : formatQuantity(line.quantity)}</td>
-                      <td className="number">{line.averageCents === null ? '–' : formatMoney(line.averageCents)}</td>
-                      <td className="number">{line.lastCents === null ? '–' : formatMoney(line.lastCents)}</td>
-                      <td className="number">{line.valueCents === null ? '–' : formatMoney(line.valueCents)}</td>
+                      <td className="number">
+                        {line.quantity < 0 ? `−${formatQuantity(-line.quantity)}` : formatQuantity(line.quantity)}
+                        {narrow && line.averageCents !== null ? (
+                          <span className="note block">avg {formatMoney(line.averageCents)}</span>
+                        ) : null}
+                      </td>
+                      {narrow ? null : (
+                        <>
+                          <td className="number">{line.averageCents === null ? '–' : formatMoney(line.averageCents)}</td>
+                          <td className="number">{line.lastCents === null ? '–' : formatMoney(line.lastCents)}</td>
+                        </>
+                      )}
+                      <td className="number">
+                        {line.valueCents === null ? '–' : formatMoney(line.valueCents)}
+                        {narrow && line.lastCents !== null ? <span className="note block">last {formatMoney(line.lastCents)}</span> : null}
+                      </td>
                       <td className="number">{line.gainCents === null ? '–' : <Money cents={line.gainCents} movement unit={false} />}</td>
                     </tr>
                   ))}
