@@ -79,9 +79,11 @@ export const tests = {
     },
 
     'two hundred events a second: typing and frames go on': async (browser) => {
+        await atLeast(1)
         const page = await newPage(browser)
         await open(page, '/orders')
         await page.locator('.feed-live').waitFor()
+        await page.locator('.order-space .order-row').first().waitFor()
         const idle = await frames(page, () => new Promise((resolve) => setTimeout(resolve, 1000)))
         const heads = async () => {
             const streams = ['orders', 'executions', 'balances']
