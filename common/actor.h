@@ -7,7 +7,8 @@
  *   int main(int argc, char **argv) { return actor_main(&sequencer_spec, argc, argv); }
  *
  * What the core sees. START: with the store there, and led if the spec leads something; its links are open by then.
- * MESSAGE: only from the first START on and not as a standby. FLUSH: once per turn of the loop in which the core had
+ * MESSAGE: only from the first START on and not as a standby; heartbeats always, so that who takes over knows who was
+ * there. FLUSH: once per turn of the loop in which the core had
  * any other input, when nothing more waits in this turn (messages, store results, timers, external). STORE_LOST: after
  * the calls under way were answered STORE_UNKNOWN; until the next START calls are answered STORE_UNKNOWN without being
  * made; leader-only links stay open until another instance leads.

@@ -189,7 +189,7 @@ void driver_message(void *open_link, const struct bus_message *message)
 {
     struct open_link *link = open_link;
     struct actor *actor = link->actor;
-    if (!actor->started)
+    if (!actor->started && message->envelope->type != TB__MESSAGE_TYPE__HEARTBEAT)
         return; /* a standby keeps nothing: it recovers from the store when its time comes */
     if (!is_accepted(actor->spec->links[link->index].accepts, message)) {
         refuse_message(link, message);

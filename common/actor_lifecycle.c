@@ -82,14 +82,19 @@ static void close_links(struct actor *actor, bool all)
             bus_close(&actor->links[i].link);
 }
 
-/* Opens what is not open. Return: 0, or -1 with err. */
-static int open_links(struct actor *actor, struct err *err)
+static bool takes_heartbeats(const struct link_message *accepts)
+{
+    return accepts != NULL && accepts[0].type == TB__MESSAGE_TYPE__HEARTBEAT;
+}
+
+/* Opens what is not open; all links, or those for heartbeats only. Return: 0, or -1 with err. */
+static int open_links(struct actor *actor, bool all, struct err *err)
 {
     for (size_t i = 0; i < actor->spec->link_count; i++) {
         struct open_link *link = &actor->links[i];
-        if (link->link != NULL)
-            continue;
         const struct actor_link *spec = &actor->spec->links[i];
+        if (link->link != NULL || (!all && !takes_heartbeats(spec->accepts)))
+            continue;
         link->counted = (struct bus_counts){0};
         link->link = bus_open(actor->bus, &spec->bus, spec->accepts != NULL ? driver_message : NULL, link, err);
         if (link->link == NULL)
@@ -110,7 +115,7 @@ static void enter_recover(struct actor *actor)
 {
     struct err err = {0};
     actor->leading = true;
-    if (open_links(actor, &err) < 0) {
+    if (open_links(actor, true, &err) < 0) {
         log_error("%s", err.text);
         stop_loop(actor, 1);
         return;
@@ -127,6 +132,11 @@ static void enter_standby(struct actor *actor)
     actor->lag = 0;
     driver_clear_timers(actor);
     close_links(actor, false);
+    struct err err = {0};
+    if (open_links(actor, false, &err) < 0) {
+        log_error("%s", err.text);
+        stop_loop(actor, 1);
+    }
 }
 
 static void enter_drain(struct actor *actor)

@@ -50,7 +50,7 @@ void metrics_free(struct metrics **metrics)
 
 size_t metrics_add(struct metrics *metrics, const struct metric_spec *spec)
 {
-    tb_assert(spec->kind >= METRIC_COUNTER && spec->kind <= METRIC_HISTOGRAM);
+    tb_assert(spec->kind >= METRIC_COUNTER && spec->kind <= METRIC_AGE);
     metrics->items = tb_realloc(metrics->items, metrics->count + 1, sizeof *metrics->items);
     metrics->items[metrics->count] = (struct metric){
         .name = tb_strdup(spec->name),
@@ -76,7 +76,9 @@ void metrics_count(struct metrics *metrics, size_t index, int64_t add)
 
 void metrics_gauge(struct metrics *metrics, size_t index, double value)
 {
-    metrics_at(metrics, index, METRIC_GAUGE)->gauge = value;
+    tb_assert(index < metrics->count);
+    bool age = metrics->items[index].kind == METRIC_AGE;
+    metrics_at(metrics, index, age ? METRIC_AGE : METRIC_GAUGE)->gauge = age ? value / 1e6 : value;
 }
 
 void metrics_observe(struct metrics *metrics, size_t index, int64_t value_us)
@@ -104,6 +106,7 @@ static Tb__Metric *metrics_message(const struct metric *metric, struct arena *ar
         message->value = (double)metric->count;
         break;
     case METRIC_GAUGE:
+    case METRIC_AGE:
         message->kind = TB__METRIC__KIND__GAUGE;
         message->value = metric->gauge;
         break;

@@ -12,13 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum metric_kind { METRIC_COUNTER = 1, METRIC_GAUGE, METRIC_HISTOGRAM };
+enum metric_kind { METRIC_COUNTER = 1, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_AGE };
 
 struct metric_spec {
     const char *name;   /* "tb_fill_seconds" */
     const char *labels; /* rendered: link="orders-feed"; "" or NULL = none */
     const char *help;
-    enum metric_kind kind; /* histograms observe microseconds and are shown in seconds, 24 bounds from 100 µs to 60 s */
+    enum metric_kind kind; /* histograms observe microseconds and are shown in seconds, 24 bounds from 100 µs to 60 s;
+                              ages are gauges that are given in microseconds and shown in seconds */
 };
 
 struct metrics;

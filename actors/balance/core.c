@@ -127,7 +127,7 @@ static void core_pump(struct balance_core *core, struct effects *fx, int64_t now
 static void core_report(struct balance_core *core, struct effects *fx, int64_t now_us)
 {
     int64_t oldest_us = core->queue_count > 0 ? now_us - intake_at(core, 0)->created_at_us : 0;
-    effects_gauge(fx, BALANCE_METRIC_OUTBOX_OLDEST, oldest_us > 0 ? oldest_us / 1000000 : 0);
+    effects_gauge(fx, BALANCE_METRIC_OUTBOX_OLDEST, oldest_us > 0 ? oldest_us : 0);
     effects_gauge(fx, BALANCE_METRIC_QUEUE_DEPTH, (int64_t)core->queue_count);
     effects_lag(fx, core->queue_count + follow_lag(&core->outbox));
 }

@@ -33,7 +33,7 @@ enum balance_timer {
 
 enum balance_metric {
     BALANCE_METRIC_SETTLE = 0,    /* histogram tb_settle_seconds: order's creation to its ledger entry */
-    BALANCE_METRIC_OUTBOX_OLDEST, /* gauge, seconds */
+    BALANCE_METRIC_OUTBOX_OLDEST, /* age */
     BALANCE_METRIC_DLQ_DEPTH,     /* gauge: dead letters in state 2 */
     BALANCE_METRIC_QUEUE_DEPTH,   /* gauge */
     BALANCE_METRIC_APPLIED,       /* counter: adjustments settled */

@@ -17,7 +17,7 @@ static const struct metric_spec metrics[BALANCE_METRIC_COUNT] = {
     [BALANCE_METRIC_SETTLE] = {"tb_settle_seconds", "", "From an order's acceptance to its committed ledger entry",
                                METRIC_HISTOGRAM},
     [BALANCE_METRIC_OUTBOX_OLDEST] = {"tb_outbox_oldest_seconds", "", "Age of the oldest adjustment not settled yet",
-                                      METRIC_GAUGE},
+                                      METRIC_AGE},
     [BALANCE_METRIC_DLQ_DEPTH] = {"tb_dlq_depth", "", "Adjustments that failed too often and wait for an operator",
                                   METRIC_GAUGE},
     [BALANCE_METRIC_QUEUE_DEPTH] = {"tb_queue_depth", "link=\"outbox-stage\"", "Records that wait in the actor's queue",

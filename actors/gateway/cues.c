@@ -24,6 +24,24 @@ const char *cues_id(enum cue cue)
     return texts[cue].id;
 }
 
+const char *cues_severity(enum cue cue)
+{
+    return texts[cue].severity;
+}
+
+const char *cues_message(enum cue cue)
+{
+    return texts[cue].message;
+}
+
+enum cue cues_find(const char *id)
+{
+    enum cue cue = 0;
+    while (cue < CUES_COUNT && strcmp(texts[cue].id, id) != 0)
+        cue++;
+    return cue;
+}
+
 static void take_sample(const struct fleet *fleet, int64_t now_us, struct cues_sample *sample)
 {
     *sample = (struct cues_sample){.at_us = now_us};
@@ -99,9 +117,19 @@ static int64_t since(int64_t before_us, bool active, int64_t now_us)
     return !active ? 0 : before_us != 0 ? before_us : now_us;
 }
 
+/* Return: whether zones are lost; which, is kept in cues. */
+static bool find_lost_zones(struct cues *cues, const struct fleet *fleet, int64_t now_us)
+{
+    const char *zones[CUES_ZONES_MAX];
+    cues->lost_zone_count = fleet_lost_zones(fleet, now_us, zones, CUES_ZONES_MAX);
+    for (size_t i = 0; i < cues->lost_zone_count; i++)
+        tb_copy_text(cues->lost_zones[i], sizeof cues->lost_zones[i], zones[i]);
+    return cues->lost_zone_count > 0;
+}
+
 void cues_update(struct cues *cues, const struct fleet *fleet, bool store_up, int64_t now_us)
 {
-    bool blip = false, outage = false;
+    bool blip = find_lost_zones(cues, fleet, now_us), outage = false;
     for (size_t i = 0; i < FLEET_NEEDED; i++) {
         bool missing = fleet_ready(fleet, fleet_needed[i], now_us) == NULL;
         cues->missing_since_us[i] = since(cues->missing_since_us[i], missing, now_us);
@@ -125,9 +153,9 @@ void cues_update(struct cues *cues, const struct fleet *fleet, bool store_up, in
     set(cues, CUE_BALANCE_UNAVAILABLE, fleet_ready(fleet, "balance", now_us) == NULL, now_us);
 }
 
-static void write_data(const struct cues *cues, enum cue cue, struct json_out *out)
+void cues_write_data(const struct cues *cues, enum cue cue, const char *key, struct json_out *out)
 {
-    json_out_begin(out, "data");
+    json_out_begin(out, key);
     switch (cue) {
     case CUE_AZ_BLIP:
     case CUE_REGION_OUTAGE:
@@ -137,6 +165,10 @@ static void write_data(const struct cues *cues, enum cue cue, struct json_out *o
                 json_out_string(out, NULL, fleet_needed[i]);
             }
         }
+        json_out_end_array(out);
+        json_out_begin_array(out, "lostAzs");
+        for (size_t i = 0; i < cues->lost_zone_count; i++)
+            json_out_string(out, NULL, cues->lost_zones[i]);
         json_out_end_array(out);
         json_out_bool(out, "databaseUp", cues->store_down_since_us == 0);
         break;
@@ -157,19 +189,27 @@ static void write_data(const struct cues *cues, enum cue cue, struct json_out *o
     json_out_end(out);
 }
 
-void cues_write(const struct cues *cues, struct json_out *out)
+static void write_cue(const struct cues *cues, const struct cue_told *told, enum cue cue, struct json_out *out)
+{
+    bool judged = cues->since_us[cue] != 0;
+    bool active = told != NULL ? told->active : judged;
+    json_out_begin(out, NULL);
+    json_out_string(out, "id", texts[cue].id);
+    json_out_bool(out, "active", active);
+    json_out_time(out, "since", told != NULL ? told->since_us : cues->since_us[cue]);
+    json_out_string(out, "severity", texts[cue].severity);
+    json_out_string(out, "message", active ? texts[cue].message : NULL);
+    if (told != NULL && told->active && !judged && told->data != NULL)
+        json_out_raw(out, "data", told->data, strlen(told->data));
+    else
+        cues_write_data(cues, cue, "data", out);
+    json_out_end(out);
+}
+
+void cues_write(const struct cues *cues, const struct cue_told *told, struct json_out *out)
 {
     json_out_begin_array(out, "cues");
-    for (enum cue cue = 0; cue < CUES_COUNT; cue++) {
-        bool active = cues->since_us[cue] != 0;
-        json_out_begin(out, NULL);
-        json_out_string(out, "id", texts[cue].id);
-        json_out_bool(out, "active", active);
-        json_out_time(out, "since", cues->since_us[cue]);
-        json_out_string(out, "severity", texts[cue].severity);
-        json_out_string(out, "message", active ? texts[cue].message : NULL);
-        write_data(cues, cue, out);
-        json_out_end(out);
-    }
+    for (enum cue cue = 0; cue < CUES_COUNT; cue++)
+        write_cue(cues, told == NULL ? NULL : &told[cue], cue, out);
     json_out_end_array(out);
 }

@@ -93,6 +93,30 @@ const struct fleet_member *fleet_ready(const struct fleet *fleet, const char *ac
     return NULL;
 }
 
+static bool is_alive(const struct fleet_member *member, int64_t now_us)
+{
+    return !is_stale(member, now_us) && strcmp(member->heartbeat->state, "STOP") != 0;
+}
+
+size_t fleet_lost_zones(const struct fleet *fleet, int64_t now_us, const char **zones, size_t room)
+{
+    size_t count = 0;
+    bool some_alive = false;
+    for (size_t i = 0; i < fleet->count; i++) {
+        const char *zone = fleet->members[i].heartbeat->az;
+        bool alive = false, known = false;
+        for (size_t other = 0; other < fleet->count; other++) {
+            bool same = strcmp(fleet->members[other].heartbeat->az, zone) == 0;
+            alive = alive || (same && is_alive(&fleet->members[other], now_us));
+            known = known || (same && other < i);
+        }
+        some_alive = some_alive || alive;
+        if (!alive && !known && zone[0] != '\0' && count < room)
+            zones[count++] = zone;
+    }
+    return some_alive ? count : 0;
+}
+
 double fleet_sum(const struct fleet *fleet, const char *metric, const char *labels, int64_t now_us)
 {
     double sum = 0;

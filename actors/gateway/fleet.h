@@ -42,6 +42,9 @@ void fleet_forget(struct fleet *fleet, int64_t now_us);
 const char *fleet_state(const struct fleet_member *member, int64_t now_us);
 /* Return: a member of that actor that is READY and was just heard of, NULL when there is none. */
 const struct fleet_member *fleet_ready(const struct fleet *fleet, const char *actor, int64_t now_us);
+/* Effect: writes the availability zones (borrowed from the members) in which actors were heard of lately and none is
+ * now, while another zone has some. Return: how many, at most `room`. */
+size_t fleet_lost_zones(const struct fleet *fleet, int64_t now_us, const char **zones, size_t room);
 /* Return: the sum of a counter or gauge over all members that are not stale; part of its labels must be in them (NULL =
  * any). */
 double fleet_sum(const struct fleet *fleet, const char *metric, const char *labels, int64_t now_us);

@@ -242,15 +242,6 @@ static void on_result(struct gateway_actor *actor, const struct input *in, struc
     case TB__MESSAGE_TYPE__INVARIANTS_CHECKED:
         commands_result(actor->gateway.commands, in->message);
         break;
-    case TB__MESSAGE_TYPE__OPS_APPENDED: {
-        const Tb__OpsAppended *feed = (const Tb__OpsAppended *)in->message;
-        for (size_t i = 0; i < feed->n_records; i++) {
-            if (feed->records[i]->persona == NULL)
-                operations_event(actor->gateway.operations, feed->records[i]);
-        }
-        gateway_core_step(&actor->core, in, fx);
-        break;
-    }
     default:
         gateway_core_step(&actor->core, in, fx);
         break;

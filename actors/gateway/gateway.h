@@ -135,7 +135,5 @@ struct operations *operations_new(struct gateway *gateway);
 void operations_free(struct operations **operations);
 /* Effect: remembers an actor's heartbeat (borrowed). now_us: wall clock. */
 void operations_heartbeat(struct operations *operations, const Tb__Heartbeat *heartbeat, int64_t now_us);
-/* Effect: remembers an ops event that is no persona's (cues, alarms). */
-void operations_event(struct operations *operations, const Tb__OpsRecord *record);
 
 #endif

@@ -167,6 +167,8 @@ static void take_snapshot(struct gateway_core *core, const struct store_snapshot
     }
     for (size_t i = 0; i < snapshot->persona_count; i++)
         view_set_persona(view, &snapshot->personas[i]);
+    for (size_t i = 0; i < snapshot->cue_count; i++)
+        view_set_cue(view, &snapshot->cues[i]);
     for (size_t i = 0; i < snapshot->balance_count; i++)
         view_set_balance(view, snapshot->balances[i].account, snapshot->balances[i].balance,
                          snapshot->balances[i].version, snapshot->balances[i].updated_at_us);
@@ -232,6 +234,8 @@ static void take_personas(struct gateway_core *core, const struct store_snapshot
     struct follow *follow = &core->view.follow[VIEW_OPS];
     for (size_t i = 0; i < personas->persona_count; i++)
         view_set_persona(&core->view, &personas->personas[i]);
+    for (size_t i = 0; i < personas->cue_count; i++)
+        view_set_cue(&core->view, &personas->cues[i]);
     uint64_t seen_max = follow->seen_max;
     if (personas->next[VIEW_OPS] > follow->next)
         follow_init(follow, personas->next[VIEW_OPS] - 1);

@@ -54,13 +54,6 @@ void operations_heartbeat(struct operations *operations, const Tb__Heartbeat *he
     cues_update(&operations->cues, &operations->fleet, read_pool_is_up(operations->gateway->reads), now_us);
 }
 
-void operations_event(struct operations *operations, const Tb__OpsRecord *record)
-{
-    /* One region: no event of another actor changes a cue yet; alarms are read from their table. */
-    (void)operations;
-    (void)record;
-}
-
 /* Return: the fleet as of now. */
 static struct fleet *present_fleet(struct gateway *gateway, int64_t now_us)
 {
@@ -129,9 +122,22 @@ static void write_zones(struct json_out *out, const struct fleet *fleet)
     json_out_end_array(out);
 }
 
-static const char *region_state(const struct cues *cues)
+/* Return: the cues as the reconciler wrote them, NULL while it cannot say anything or we cannot hear it. */
+static const struct cue_told *told_cues(struct gateway *gateway, const struct fleet *fleet, int64_t now_us)
 {
-    return cues->since_us[CUE_REGION_OUTAGE] != 0 ? "DOWN" : cues->since_us[CUE_AZ_BLIP] != 0 ? "DEGRADED" : "UP";
+    const struct view *view = gateway_view(gateway);
+    bool heard = view->ready && read_pool_is_up(gateway->reads) && fleet_ready(fleet, "reconciler", now_us) != NULL;
+    return heard ? view->cues : NULL;
+}
+
+static bool is_active(const struct cues *cues, const struct cue_told *told, enum cue cue)
+{
+    return told != NULL ? told[cue].active : cues->since_us[cue] != 0;
+}
+
+static const char *region_state(const struct cues *cues, const struct cue_told *told)
+{
+    return is_active(cues, told, CUE_REGION_OUTAGE) ? "DOWN" : is_active(cues, told, CUE_AZ_BLIP) ? "DEGRADED" : "UP";
 }
 
 static void status_get(struct gateway *gateway, struct http_request *request)
@@ -140,6 +146,7 @@ static void status_get(struct gateway *gateway, struct http_request *request)
     struct fleet *fleet = present_fleet(gateway, now_us);
     struct cues *cues = &gateway->operations->cues;
     cues_update(cues, fleet, read_pool_is_up(gateway->reads), now_us);
+    const struct cue_told *told = told_cues(gateway, fleet, now_us);
     struct json_out out;
     text_clear(&gateway->buffer);
     json_out_init(&out, &gateway->buffer);
@@ -148,14 +155,14 @@ static void status_get(struct gateway *gateway, struct http_request *request)
     json_out_begin_array(&out, "regions");
     json_out_begin(&out, NULL);
     json_out_string(&out, "region", gateway->region);
-    json_out_string(&out, "state", region_state(cues));
+    json_out_string(&out, "state", region_state(cues, told));
     write_zones(&out, fleet);
     json_out_uint(&out, "lastSeq", view_stream_last(gateway_view(gateway), VIEW_ORDERS));
     json_out_uint(&out, "replicationLagSeq", 0);
     json_out_end(&out);
     json_out_end_array(&out);
     fleet_write(fleet, &out, now_us);
-    cues_write(cues, &out);
+    cues_write(cues, told, &out);
     json_out_end(&out);
     http_respond_json(request, 200, gateway->buffer.bytes, gateway->buffer.length);
 }

@@ -19,6 +19,9 @@
     "UNION ALL SELECT 2, version, " MICROSECONDS("created_at") ", " MICROSECONDS(                                      \
         "updated_at") ", (seed::int + 2 * deleted::int)::bigint, "                                                     \
                       "0, user_id, display_name, bio, avatar_url FROM personas "
+#define CUES                                                                                                           \
+    "UNION ALL SELECT 6, active::int, coalesce(" MICROSECONDS(                                                         \
+        "since") ", 0), 0, 0, 0, id, data::text, NULL, NULL FROM cues WHERE region = $1 "
 #define BALANCES                                                                                                       \
     "UNION ALL SELECT 3, balance_cents, version, " MICROSECONDS("updated_at") ", 0, 0, account, NULL, NULL, NULL "     \
                                                                               "FROM balances WHERE region = $1 "
@@ -42,7 +45,7 @@
                                                                                                      "outbox")
 
 enum { COLUMN_KIND, COLUMN_N1, COLUMN_N2, COLUMN_N3, COLUMN_N4, COLUMN_N5, COLUMN_T1, COLUMN_T2, COLUMN_T3, COLUMN_T4 };
-enum { ROW_HEAD = 1, ROW_PERSONA, ROW_BALANCE, ROW_OPEN_ORDER, ROW_UNSETTLED };
+enum { ROW_HEAD = 1, ROW_PERSONA, ROW_BALANCE, ROW_OPEN_ORDER, ROW_UNSETTLED, ROW_CUE };
 static char empty[] = "";
 
 static void encode_region(const void *args, struct db_params *params)
@@ -88,6 +91,15 @@ static void read_open_order(Tb__OrderRecord *order, const struct db_rows *rows, 
     order->user_id = text_of(rows, row, COLUMN_T1, arena);
 }
 
+static void read_cue(Tb__Cue *cue, const struct db_rows *rows, size_t row, struct arena *arena)
+{
+    tb__cue__init(cue);
+    cue->active = db_get_int(rows, row, COLUMN_N1) != 0;
+    cue->since_us = db_get_int(rows, row, COLUMN_N2);
+    cue->id = text_of(rows, row, COLUMN_T1, arena);
+    cue->data_json = text_of(rows, row, COLUMN_T2, arena);
+}
+
 static void read_row(struct store_snapshot *snapshot, const struct db_rows *rows, size_t row, struct arena *arena)
 {
     switch (db_get_int(rows, row, COLUMN_KIND)) {
@@ -114,6 +126,9 @@ static void read_row(struct store_snapshot *snapshot, const struct db_rows *rows
                                      .user_id = text_of(rows, row, COLUMN_T1, arena),
                                      .delta = money_cents(db_get_int(rows, row, COLUMN_N2))};
         break;
+    case ROW_CUE:
+        read_cue(&snapshot->cues[snapshot->cue_count++], rows, row, arena);
+        break;
     default:
         break;
     }
@@ -123,16 +138,17 @@ static void *decode_snapshot(const struct db_rows *rows, struct arena *arena, st
 {
     (void)err;
     struct store_snapshot *snapshot = arena_alloc(arena, sizeof *snapshot);
-    size_t counts[ROW_UNSETTLED + 1] = {0};
+    size_t counts[ROW_CUE + 1] = {0};
     for (size_t row = 0; row < db_row_count(rows); row++) {
         int64_t kind = db_get_int(rows, row, COLUMN_KIND);
-        tb_assert(kind >= ROW_HEAD && kind <= ROW_UNSETTLED);
+        tb_assert(kind >= ROW_HEAD && kind <= ROW_CUE);
         counts[kind]++;
     }
     snapshot->personas = arena_array(arena, counts[ROW_PERSONA] + 1, sizeof *snapshot->personas);
     snapshot->balances = arena_array(arena, counts[ROW_BALANCE] + 1, sizeof *snapshot->balances);
     snapshot->open_orders = arena_array(arena, counts[ROW_OPEN_ORDER] + 1, sizeof *snapshot->open_orders);
     snapshot->unsettled = arena_array(arena, counts[ROW_UNSETTLED] + 1, sizeof *snapshot->unsettled);
+    snapshot->cues = arena_array(arena, counts[ROW_CUE] + 1, sizeof *snapshot->cues);
     for (size_t row = 0; row < db_row_count(rows); row++)
         read_row(snapshot, rows, row, arena);
     return snapshot;
@@ -198,10 +214,10 @@ static void *decode_balances(const struct db_rows *rows, struct arena *arena, st
 }
 
 const struct actor_proc gateway_procs[GATEWAY_PROCS] = {
-    [PROC_SNAPSHOT] = {"gateway_snapshot", HEADS PERSONAS BALANCES OPEN_ORDERS UNSETTLED, encode_region,
+    [PROC_SNAPSHOT] = {"gateway_snapshot", HEADS PERSONAS CUES BALANCES OPEN_ORDERS UNSETTLED, encode_region,
                        decode_snapshot},
     [PROC_HEADS] = {"gateway_heads", HEADS, encode_region, decode_snapshot},
-    [PROC_PERSONAS] = {"gateway_personas", HEADS PERSONAS, encode_region, decode_snapshot},
+    [PROC_PERSONAS] = {"gateway_personas", HEADS PERSONAS CUES, encode_region, decode_snapshot},
     [PROC_ORDERS_AFTER] =
         {"gateway_orders_after",
          "SELECT seq, kind, coalesce(side, 0), coalesce(quantity, 0), coalesce(price_cents, 0), user_id FROM orders "

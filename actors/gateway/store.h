@@ -35,9 +35,11 @@ struct store_unsettled {
     struct money delta;
 };
 
-/* SNAPSHOT (all of it, from one database snapshot), HEADS (next only), PERSONAS (next[VIEW_OPS] and personas). */
+/* SNAPSHOT (all of it, from one database snapshot), HEADS (next only), PERSONAS (next[VIEW_OPS], personas and cues). */
 struct store_snapshot {
     uint64_t next[VIEW_STREAMS]; /* the seq each stream gives out next */
+    Tb__Cue *cues;
+    size_t cue_count;
     Tb__Persona *personas;
     size_t persona_count;
     struct store_balance *balances;

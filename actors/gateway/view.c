@@ -39,6 +39,8 @@ void view_release(struct view *view)
 {
     for (size_t i = 0; i < view->user_capacity; i++)
         free_user(view->users[i]);
+    for (size_t i = 0; i < CUES_COUNT; i++)
+        free(view->cues[i].data);
     free(view->users);
     free(view->orders);
     view_init(view);
@@ -283,6 +285,18 @@ void view_apply_ops(struct view *view, const Tb__OpsRecord *record)
 {
     if (record->persona != NULL)
         view_set_persona(view, record->persona);
+    if (record->cue != NULL)
+        view_set_cue(view, record->cue);
+}
+
+void view_set_cue(struct view *view, const Tb__Cue *cue)
+{
+    enum cue which = cues_find(cue->id);
+    if (which == CUES_COUNT)
+        return;
+    free(view->cues[which].data);
+    view->cues[which] = (struct cue_told){cue->active, cue->active ? cue->since_us : 0,
+                                          cue->data_json[0] == '\0' ? NULL : tb_strdup(cue->data_json)};
 }
 
 void view_set_unsettled(struct view *view, uint64_t order_seq, const char *user_id, struct money delta)

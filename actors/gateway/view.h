@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "balances.pb-c.h"
+#include "cues.h"
 #include "executions.pb-c.h"
 #include "follow.h"
 #include "money.h"
@@ -45,6 +46,7 @@ struct view {
     size_t user_count, user_capacity;
     struct view_order_slot *orders; /* open addressing by order seq */
     size_t order_count, order_capacity;
+    struct cue_told cues[CUES_COUNT]; /* as the ops stream tells */
 };
 
 void view_init(struct view *view);
@@ -71,6 +73,8 @@ void view_apply_answer(struct view *view, const Tb__OrderRecord *record);
 void view_apply_execution(struct view *view, const Tb__ExecutionRecord *record);
 void view_apply_balance(struct view *view, const Tb__BalanceRecord *record);
 void view_apply_ops(struct view *view, const Tb__OpsRecord *record);
+/* Effect: a cue as the reconciler wrote it; one that is not known here is ignored. */
+void view_set_cue(struct view *view, const Tb__Cue *cue);
 /* An adjustment that was not settled when the snapshot was taken. */
 void view_set_unsettled(struct view *view, uint64_t order_seq, const char *user_id, struct money delta);
 

@@ -8,19 +8,20 @@ enum { CALM_PROBES = 2 /* below the clearing mark, one after the other, before a
 /* What one probe says about one alarm: raise at or above `raise`, calm below `clear`. */
 struct reading {
     uint64_t value;
-    uint64_t raise, clear;
+    uint64_t raise, clear; /* times in milliseconds */
 };
 
 static const struct {
     const char *id, *severity, *message;
+    bool is_time; /* said in seconds */
 } alarms[RECONCILER_ALARM_COUNT] = {
     [RECONCILER_ALARM_DLQ_DEPTH] = {"dlq-depth", "warning", "Adjustments that failed too often and wait for a redrive"},
     [RECONCILER_ALARM_BALANCE_MISMATCH] = {"balance-mismatch", "critical",
                                            "Balances or ledger entries that do not fit the books"},
     [RECONCILER_ALARM_OUTBOX_STUCK] = {"outbox-stuck", "critical",
-                                       "Seconds the oldest adjustment has waited for balance"},
+                                       "Seconds the oldest adjustment has waited for balance", true},
     [RECONCILER_ALARM_ACCEPT_LATENCY] = {"accept-latency", "critical",
-                                         "Seconds the oldest order has waited for simfill"},
+                                         "Seconds the oldest order has waited for simfill", true},
     [RECONCILER_ALARM_QUEUE_BACKLOG] = {"queue-backlog", "warning", "Orders that are accepted and not final yet"},
 };
 
@@ -38,9 +39,10 @@ static void ask(struct reconciler_core *core, const struct input *in, enum recon
                                            .id = alarms[alarm].id,
                                            .active = active,
                                            .severity = alarms[alarm].severity,
-                                           .value = (double)value,
+                                           .value = alarms[alarm].is_time ? (double)value / 1000 : (double)value,
                                            .now_us = in->now_us};
-    args->message = arena_printf(fx->arena, "%s: %llu", alarms[alarm].message, (unsigned long long)value);
+    args->message =
+        arena_printf(fx->arena, "%s: %.*f", alarms[alarm].message, alarms[alarm].is_time ? 1 : 0, args->value);
     effects_call(fx, RECONCILER_PROC_ALARM, args);
 }
 
@@ -64,30 +66,28 @@ static void judge(struct reconciler_core *core, const struct input *in, enum rec
 void alarms_probed(struct reconciler_core *core, const struct input *in, const struct reconciler_probed *probed,
                    struct effects *fx)
 {
-    uint64_t backlog = core->options.backlog_alarm;
-    uint64_t oldest_seconds = probed->outbox_oldest_ms / 1000;
+    const struct reconciler_options *marks = &core->options;
     uint64_t mismatches =
         (core->mismatches > core->mismatches_seen ? core->mismatches : core->mismatches_seen) + core->books_broken;
     effects_gauge(fx, RECONCILER_METRIC_DLQ_DEPTH, (int64_t)probed->dead);
-    effects_gauge(fx, RECONCILER_METRIC_OUTBOX_OLDEST, (int64_t)oldest_seconds);
+    effects_gauge(fx, RECONCILER_METRIC_OUTBOX_OLDEST, (int64_t)probed->outbox_oldest_ms * 1000);
     effects_gauge(fx, RECONCILER_METRIC_MISMATCH, (int64_t)mismatches);
-    judge(core, in, RECONCILER_ALARM_DLQ_DEPTH, (struct reading){probed->dead, 1, 1}, fx);
+    judge(core, in, RECONCILER_ALARM_DLQ_DEPTH, (struct reading){probed->dead, marks->dlq_alarm, marks->dlq_alarm}, fx);
     judge(core, in, RECONCILER_ALARM_BALANCE_MISMATCH, (struct reading){mismatches, 1, 1}, fx);
-    judge(core, in, RECONCILER_ALARM_OUTBOX_STUCK, (struct reading){oldest_seconds, 30, 5}, fx);
-    judge(core, in, RECONCILER_ALARM_ACCEPT_LATENCY, (struct reading){probed->order_oldest_ms / 1000, 10, 3}, fx);
-    judge(core, in, RECONCILER_ALARM_QUEUE_BACKLOG, (struct reading){probed->orders_open, backlog, backlog / 2 + 1},
-          fx);
+    judge(core, in, RECONCILER_ALARM_OUTBOX_STUCK,
+          (struct reading){probed->outbox_oldest_ms, marks->outbox_alarm_ms, marks->outbox_alarm_ms / 3 + 1}, fx);
+    judge(core, in, RECONCILER_ALARM_ACCEPT_LATENCY,
+          (struct reading){probed->order_oldest_ms, marks->accept_alarm_ms, marks->accept_alarm_ms / 3 + 1}, fx);
+    judge(core, in, RECONCILER_ALARM_QUEUE_BACKLOG,
+          (struct reading){probed->orders_open, marks->backlog_alarm, marks->backlog_alarm / 2 + 1}, fx);
 }
 
-static void publish(const struct reconciler_alarmed *alarmed, bool active, int64_t now_us, struct effects *fx)
+void alarms_publish(const struct reconciler_alarmed *alarmed, Tb__OpsRecord *record, int64_t now_us, struct effects *fx)
 {
     Tb__OpsAppended *message = arena_alloc(fx->arena, sizeof *message);
-    Tb__OpsRecord *record = arena_alloc(fx->arena, sizeof *record);
     Tb__OpsRecord **records = arena_alloc(fx->arena, sizeof *records);
     tb__ops_appended__init(message);
-    tb__ops_record__init(record);
     record->seq = alarmed->ops_seq;
-    record->type = active ? TB__OPS_RECORD__TYPE__ALARM_RAISED : TB__OPS_RECORD__TYPE__ALARM_CLEARED;
     record->payload_json = arena_strdup(fx->arena, alarmed->payload);
     record->created_at_us = now_us;
     records[0] = record;
@@ -115,5 +115,8 @@ void alarms_answered(struct reconciler_core *core, const struct input *in, struc
         return;
     effects_log(fx, state->active ? LOG_WARNING : LOG_INFO, 0, NULL, NULL, "alarm %s %s", alarms[alarm].id,
                 state->active ? "raised" : "cleared");
-    publish(alarmed, state->active, state->asked_at_us, fx);
+    Tb__OpsRecord *record = arena_alloc(fx->arena, sizeof *record);
+    tb__ops_record__init(record);
+    record->type = state->active ? TB__OPS_RECORD__TYPE__ALARM_RAISED : TB__OPS_RECORD__TYPE__ALARM_CLEARED;
+    alarms_publish(alarmed, record, state->asked_at_us, fx);
 }

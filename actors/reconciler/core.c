@@ -1,5 +1,6 @@
 #include "internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base.h"
@@ -9,6 +10,13 @@ void reconciler_core_init(struct reconciler_core *core, const struct reconciler_
     core->options = *options;
     tb_assert(tb_copy_text(core->region, sizeof core->region, options->region));
     core->options.region = core->region;
+}
+
+void reconciler_core_release(struct reconciler_core *core)
+{
+    fleet_release(&core->watch.fleet);
+    for (size_t i = 0; i < CUES_COUNT; i++)
+        free(core->watch.cues_state[i].asked_data);
 }
 
 static void ask_probe(struct reconciler_core *core, const struct input *in, struct effects *fx)
@@ -34,6 +42,7 @@ static void start(struct reconciler_core *core, const struct input *in, struct e
     core->idle = false;
     memset(core->alarms, 0, sizeof core->alarms);
     core->asked_count = 0;
+    watch_start(core, in, fx);
     ask_probe(core, in, fx); /* READY when it is answered: then our functions and rights are there */
 }
 
@@ -108,6 +117,9 @@ static void store_result(struct reconciler_core *core, const struct input *in, s
     case RECONCILER_PROC_ALARM:
         alarms_answered(core, in, fx);
         break;
+    case RECONCILER_PROC_CUE:
+        watch_answered(core, in, fx);
+        break;
     case RECONCILER_PROC_FINDING:
         if (in->status == STORE_FAILED)
             effects_log(fx, LOG_ERROR, 0, NULL, NULL, "a finding could not be written: %s", in->error ? in->error : "");
@@ -139,7 +151,10 @@ void reconciler_core_step(void *state, const struct input *in, struct effects *f
         start(core, in, fx);
         break;
     case INPUT_MESSAGE:
-        jobs_message(core, in, fx);
+        if (in->link == RECONCILER_LINK_TELEMETRY)
+            watch_hear(core, in, fx);
+        else
+            jobs_message(core, in, fx);
         break;
     case INPUT_FLUSH:
         jobs_start(core, fx);
@@ -149,6 +164,8 @@ void reconciler_core_step(void *state, const struct input *in, struct effects *f
             ask_probe(core, in, fx);
         else if (in->timer == RECONCILER_TIMER_STEP && core->phase == RECONCILER_LIVE)
             ask_step(core, in, fx);
+        else if (in->timer == RECONCILER_TIMER_WATCH)
+            watch_look(core, in, fx);
         break;
     case INPUT_STORE:
         if (core->phase == RECONCILER_RECOVERING || core->phase == RECONCILER_LIVE)
@@ -159,6 +176,7 @@ void reconciler_core_step(void *state, const struct input *in, struct effects *f
         break;
     case INPUT_STOP:
         leave(core, RECONCILER_STOPPING, fx);
+        effects_timer_clear(fx, RECONCILER_TIMER_WATCH);
         break;
     case INPUT_EXTERNAL:
         break;

@@ -1,34 +1,38 @@
 /* reconciler/core: the pure state machine that looks for what must not be. Every few seconds it probes for stuck work
  * and balances that do not fit, and audits what is new (both bounded, whatever the history); it raises and clears
- * alarms; on demand it checks every invariant over all rows (I7 by replay) or replays a range of orders. It changes
- * nothing that others own. Bounded: RECONCILER_JOBS_MAX demands wait, beyond that BACKPRESSURE; they are served one
- * after the other, equal checks together.
+ * alarms and judges the cues; on demand it checks every invariant over all rows (I7 by replay) or replays a range of
+ * orders. It changes nothing that others own. Bounded: RECONCILER_JOBS_MAX demands wait, beyond that BACKPRESSURE; they
+ * are served one after the other, equal checks together.
  *
  *   struct reconciler_core core = {0};
  *   reconciler_core_init(&core, &(struct reconciler_options){.region = "nl-1", .probe_us = 5000000, .backlog_alarm =
- * 50000}); reconciler_core_step(&core, &input, &effects); */
+ * 50000, …}); reconciler_core_step(&core, &input, &effects); */
 #ifndef TB_RECONCILER_CORE_H
 #define TB_RECONCILER_CORE_H
 
 #include "../../common/core.h" /* not this file: its own name is core.h too */
+#include "gateway/cues.h"
+#include "gateway/fleet.h"
 #include "replay.h"
 #include "store.h"
 
 enum reconciler_link {
     RECONCILER_LINK_COMMAND = 0, /* ROUTER reconciler-command: VERIFY_REPLAY, CHECK_INVARIANTS in; their answers out */
     RECONCILER_LINK_FEED,        /* PUB ops-feed-reconciler: OPS_APPENDED out */
+    RECONCILER_LINK_TELEMETRY,   /* SUB telemetry: HEARTBEAT in */
     RECONCILER_LINK_COUNT,
 };
 
 enum reconciler_timer {
     RECONCILER_TIMER_PROBE = 0,
     RECONCILER_TIMER_STEP,
+    RECONCILER_TIMER_WATCH,
 };
 
 enum reconciler_metric {
     RECONCILER_METRIC_MISMATCH = 0,  /* gauge: accounts whose balance does not fit, and broken rules of the books */
     RECONCILER_METRIC_DLQ_DEPTH,     /* gauge */
-    RECONCILER_METRIC_OUTBOX_OLDEST, /* gauge, seconds */
+    RECONCILER_METRIC_OUTBOX_OLDEST, /* age */
     RECONCILER_METRIC_BEHIND,        /* gauge: rows not audited yet */
     RECONCILER_METRIC_VIOLATIONS,    /* counter */
     RECONCILER_METRIC_REPLAYED,      /* counter: orders */
@@ -58,9 +62,13 @@ enum {
 };
 
 struct reconciler_options {
-    const char *region;     /* copied */
-    int64_t probe_us;       /* between probes */
-    uint64_t backlog_alarm; /* open orders that raise queue-backlog; it clears below half of that */
+    const char *region; /* copied */
+    int64_t probe_us;   /* between probes */
+    /* What raises an alarm; it clears below half (backlog), below a third (times). */
+    uint64_t backlog_alarm;   /* open orders: queue-backlog */
+    uint64_t outbox_alarm_ms; /* age of the oldest adjustment: outbox-stuck */
+    uint64_t accept_alarm_ms; /* age of the oldest order that should be final: accept-latency */
+    uint64_t dlq_alarm;       /* dead letters: dlq-depth; it clears below that */
 };
 
 /* What is known of an alarm, and what was asked for. */
@@ -70,6 +78,29 @@ struct reconciler_alarm_state {
     bool asked, asked_active; /* a call is under way */
     int64_t asked_at_us;      /* its event's time */
     uint32_t calm;            /* probes in a row below the clearing mark */
+};
+
+/* What is known of a cue, and what was asked for. */
+struct reconciler_cue_state {
+    bool known, active;       /* what the table says, since START */
+    bool asked, asked_active; /* a call is under way */
+    int64_t asked_since_us;
+    char *asked_data;        /* ours until the answer */
+    int64_t judged_since_us; /* of an activity that is not written yet, 0 = none */
+    int64_t retry_at_us;
+};
+
+/* Judges the cues from the heartbeats, before START and without a store too. */
+struct reconciler_watch {
+    struct fleet fleet;
+    struct cues cues;
+    bool settled;         /* everybody was there once, or had the time to be */
+    int64_t begun_us;     /* the first heartbeat or START */
+    int64_t last_tick_us; /* a long pause: we slept or were a standby */
+    int64_t resume_us;    /* no judgement before */
+    struct reconciler_cue_state cues_state[CUES_COUNT];
+    enum cue asked[CUES_COUNT]; /* in the order of the calls */
+    size_t asked_count;
 };
 
 struct reconciler_job {
@@ -104,6 +135,7 @@ struct reconciler_core {
     struct reconciler_alarm_state alarms[RECONCILER_ALARM_COUNT];
     enum reconciler_alarm asked[RECONCILER_ALARM_COUNT]; /* in the order of the calls */
     size_t asked_count;
+    struct reconciler_watch watch;
 
     /* jobs; the first is the one under way */
     struct reconciler_job jobs[RECONCILER_JOBS_MAX];
@@ -115,8 +147,9 @@ struct reconciler_core {
     uint64_t replayed_to;
 };
 
-/* Effect: sets up a core (zeroed before). It holds no memory of its own. */
+/* Effect: sets up a core (zeroed before). Its memory goes with reconciler_core_release. */
 void reconciler_core_init(struct reconciler_core *core, const struct reconciler_options *options);
+void reconciler_core_release(struct reconciler_core *core);
 
 /* The step function of common/core.h; state is a struct reconciler_core. */
 void reconciler_core_step(void *state, const struct input *in, struct effects *fx);

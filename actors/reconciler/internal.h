@@ -3,6 +3,7 @@
 #define TB_RECONCILER_INTERNAL_H
 
 #include "core.h"
+#include "persona.pb-c.h"
 #include "reconciler.pb-c.h"
 
 /* --- alarms.c --- */
@@ -10,6 +11,20 @@
 void alarms_probed(struct reconciler_core *core, const struct input *in, const struct reconciler_probed *probed,
                    struct effects *fx);
 void alarms_answered(struct reconciler_core *core, const struct input *in, struct effects *fx);
+
+/* Effect: announces an event of the ops stream. record: its type and what else it has; seq, payload and time are set.
+ */
+void alarms_publish(const struct reconciler_alarmed *alarmed, Tb__OpsRecord *record, int64_t now_us,
+                    struct effects *fx);
+
+/* --- watch.c --- */
+/* Effect: START: what the table says is unknown again; judging goes on. */
+void watch_start(struct reconciler_core *core, const struct input *in, struct effects *fx);
+/* Effect: takes a heartbeat in. */
+void watch_hear(struct reconciler_core *core, const struct input *in, struct effects *fx);
+/* Effect: judges anew, asks for what changed. */
+void watch_look(struct reconciler_core *core, const struct input *in, struct effects *fx);
+void watch_answered(struct reconciler_core *core, const struct input *in, struct effects *fx);
 
 /* --- jobs.c --- */
 void jobs_message(struct reconciler_core *core, const struct input *in, struct effects *fx);

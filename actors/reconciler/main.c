@@ -5,9 +5,12 @@
 static const struct link_message command_accepts[] = {
     {TB__MESSAGE_TYPE__VERIFY_REPLAY, "gateway"}, {TB__MESSAGE_TYPE__CHECK_INVARIANTS, "gateway"}, {0}};
 
+static const struct link_message telemetry_accepts[] = {{TB__MESSAGE_TYPE__HEARTBEAT, NULL}, {0}};
+
 static const struct actor_link links[RECONCILER_LINK_COUNT] = {
     [RECONCILER_LINK_COMMAND] = {{"reconciler-command", BUS_ROUTER, true, 0}, true, command_accepts},
     [RECONCILER_LINK_FEED] = {{"ops-feed-reconciler", BUS_PUB, true, 0}, true, NULL},
+    [RECONCILER_LINK_TELEMETRY] = {{"telemetry", BUS_SUB, false, 0}, false, telemetry_accepts},
 };
 
 static const struct metric_spec metrics[RECONCILER_METRIC_COUNT] = {
@@ -17,7 +20,7 @@ static const struct metric_spec metrics[RECONCILER_METRIC_COUNT] = {
     [RECONCILER_METRIC_DLQ_DEPTH] = {"tb_dlq_depth", "", "Adjustments that failed too often and wait for an operator",
                                      METRIC_GAUGE},
     [RECONCILER_METRIC_OUTBOX_OLDEST] = {"tb_outbox_oldest_seconds", "", "Age of the oldest adjustment not settled yet",
-                                         METRIC_GAUGE},
+                                         METRIC_AGE},
     [RECONCILER_METRIC_BEHIND] = {"tb_audit_behind_rows", "", "Rows that the running audit has not looked at yet",
                                   METRIC_GAUGE},
     [RECONCILER_METRIC_VIOLATIONS] = {"tb_invariant_violations_total", "", "Violations of an invariant that were found",
@@ -29,6 +32,11 @@ static const struct metric_spec metrics[RECONCILER_METRIC_COUNT] = {
 static const struct config_key keys[] = {
     {"reconciler_probe_ms", CONFIG_INTEGER, "5000", 10, 3600000, "Milliseconds between two looks for stuck work"},
     {"backlog_alarm", CONFIG_INTEGER, "50000", 1, INT64_MAX, "Open orders that raise the alarm queue-backlog"},
+    {"outbox_alarm_ms", CONFIG_INTEGER, "30000", 10, 86400000,
+     "Milliseconds that the oldest adjustment waits for balance, from which on the alarm outbox-stuck is raised"},
+    {"accept_alarm_ms", CONFIG_INTEGER, "10000", 10, 86400000,
+     "Milliseconds that an order which is due waits for simfill, from which on the alarm accept-latency is raised"},
+    {"dlq_alarm", CONFIG_INTEGER, "1", 1, INT64_MAX, "Dead letters that raise the alarm dlq-depth"},
     {0},
 };
 
@@ -39,8 +47,16 @@ static int init(void *state, const struct config *config, struct err *err)
                                     .region = config_text(config, "region"),
                                     .probe_us = config_integer(config, "reconciler_probe_ms") * 1000,
                                     .backlog_alarm = (uint64_t)config_integer(config, "backlog_alarm"),
+                                    .outbox_alarm_ms = (uint64_t)config_integer(config, "outbox_alarm_ms"),
+                                    .accept_alarm_ms = (uint64_t)config_integer(config, "accept_alarm_ms"),
+                                    .dlq_alarm = (uint64_t)config_integer(config, "dlq_alarm"),
                                 });
     return 0;
+}
+
+static void release(void *state)
+{
+    reconciler_core_release(state);
 }
 
 static struct actor_spec spec = {
@@ -55,6 +71,7 @@ static struct actor_spec spec = {
     .state_size = sizeof(struct reconciler_core),
     .init = init,
     .step = reconciler_core_step,
+    .release = release,
     .statement_timeout_ms = 300000, /* a check over all rows takes seconds at a million orders */
 };
 

@@ -79,6 +79,19 @@ static void *decode_alarm(const struct db_rows *rows, struct arena *arena, struc
     return alarmed;
 }
 
+static void encode_cue(const void *arguments, struct db_params *params)
+{
+    const struct reconciler_cue_args *args = arguments;
+    db_add_text(params, args->region);
+    db_add_text(params, args->id);
+    db_add_bool(params, args->active);
+    db_add_time(params, args->since_us);
+    db_add_text(params, args->severity);
+    db_add_text(params, args->message);
+    db_add_text(params, args->data);
+    db_add_time(params, args->now_us);
+}
+
 static void encode_finding(const void *arguments, struct db_params *params)
 {
     const struct reconciler_finding_args *args = arguments;
@@ -125,6 +138,8 @@ static const struct actor_proc procs[RECONCILER_PROC_COUNT] = {
     [RECONCILER_PROC_ALARM] =
         {"alarm", "SELECT ops_seq, payload::text FROM reconciler_alarm($1, $2, $3, $4, $5, $6::bigint / 1000.0, $7)",
          encode_alarm, decode_alarm},
+    [RECONCILER_PROC_CUE] = {"cue", "SELECT ops_seq, payload::text FROM reconciler_cue($1, $2, $3, $4, $5, $6, $7, $8)",
+                             encode_cue, decode_alarm},
     [RECONCILER_PROC_FINDING] = {"finding", "SELECT reconciler_finding($1, $2, $3, $4, $5)", encode_finding, NULL},
     [RECONCILER_PROC_CHECK] = {"check", "SELECT ok, count, sample::text FROM audit_check($1, $2)", encode_check,
                                decode_check},

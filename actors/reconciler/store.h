@@ -1,7 +1,7 @@
 /* reconciler/store: the closed catalogue of store procedures that the reconciler's core may ask for, as typed arguments
- * and results. Each is one SQL function (sql/0006_reconciler) and one transaction. None of them is fenced: they read,
- * or write what two reconcilers may write without harm (an alarm changes once, whoever says so). Ownership: arguments
- * are borrowed until the call was carried out; results live in the step's arena. */
+ * and results. Each is one SQL function (sql/0006_reconciler, sql/0011_operations) and one transaction. None of them is
+ * fenced: they read, or write what two reconcilers may write without harm (an alarm changes once, whoever says so).
+ * Ownership: arguments are borrowed until the call was carried out; results live in the step's arena. */
 #ifndef TB_RECONCILER_STORE_H
 #define TB_RECONCILER_STORE_H
 
@@ -15,6 +15,7 @@ enum reconciler_proc {
     RECONCILER_PROC_PROBE = 0, /* reconciler_probe_args -> reconciler_probed */
     RECONCILER_PROC_STEP,      /* reconciler_step_args -> reconciler_stepped */
     RECONCILER_PROC_ALARM,     /* reconciler_alarm_args -> reconciler_alarmed */
+    RECONCILER_PROC_CUE,       /* reconciler_cue_args -> reconciler_alarmed */
     RECONCILER_PROC_FINDING,   /* reconciler_finding_args -> no result (NULL) */
     RECONCILER_PROC_CHECK,     /* reconciler_check_args -> reconciler_checked */
     RECONCILER_PROC_PAGE,      /* reconciler_page_args -> reconciler_page */
@@ -66,6 +67,18 @@ struct reconciler_alarm_args {
 struct reconciler_alarmed {
     uint64_t ops_seq;    /* 0 = nothing changed */
     const char *payload; /* JSON object */
+};
+
+/* CUE: sets one, with its event on the ops stream; nothing when it is in that state already. */
+struct reconciler_cue_args {
+    const char *region;
+    const char *id;
+    bool active;
+    int64_t since_us; /* of an active one */
+    const char *severity;
+    const char *message;
+    const char *data; /* JSON object */
+    int64_t now_us;
 };
 
 /* FINDING: notes a broken invariant. */

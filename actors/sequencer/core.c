@@ -265,7 +265,7 @@ static void show_queue(const struct sequencer *s, const struct input *in, struct
 {
     const struct pending_order *first = order_queue_first(&s->queue);
     effects_gauge(fx, SEQUENCER_QUEUE_DEPTH, s->queue.count);
-    effects_gauge(fx, SEQUENCER_QUEUE_AGE, first ? (in->now_us - first->arrived_us) / 1000 : 0);
+    effects_gauge(fx, SEQUENCER_QUEUE_AGE, first ? in->now_us - first->arrived_us : 0);
     effects_gauge(fx, SEQUENCER_BACKLOG, (int64_t)(s->orders_total - s->terminal_total));
     effects_lag(fx, s->queue.count);
 }

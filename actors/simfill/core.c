@@ -70,7 +70,7 @@ static void show_window(const struct simfill *s, const struct input *in, struct 
     uint32_t first = window_first(&s->window);
     int64_t late_us = first == ENTRY_NONE ? 0 : in->now_us - window_entry(&s->window, first)->due_us;
     effects_gauge(fx, SIMFILL_WINDOW, s->window.count);
-    effects_gauge(fx, SIMFILL_QUEUE_AGE, late_us > 0 ? late_us / 1000 : 0);
+    effects_gauge(fx, SIMFILL_QUEUE_AGE, late_us > 0 ? late_us : 0);
     effects_lag(fx, follow_lag(&s->follow));
 }
 

@@ -47,3 +47,28 @@ install_with_apt() {
   fi
   "${apt[@]}" install --no-install-recommends "$@"
 }
+
+# promtool_fetch: puts promtool where the tests look for it. Its package, prometheus, starts a server when it is installed: only the one
+# program is taken out of it.
+promtool_fetch() {
+  local dir=$TULIP_HOME/build/tools place
+  [[ ! -x $dir/promtool ]] && ! command -v promtool >/dev/null || return 0
+  command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || {
+    warn "promtool is not there: /metrics is not checked with it"
+    return 0
+  }
+  say "fetching promtool"
+  place=$(mktemp -d)
+  mkdir -p "$dir"
+  if ! (
+    cd "$place" &&
+      { apt-get -q download prometheus || { apt-get -q update && apt-get -q download prometheus; }; } >log 2>&1 &&
+      dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -O ./usr/bin/promtool >"$dir/promtool.part" &&
+      chmod +x "$dir/promtool.part" && mv "$dir/promtool.part" "$dir/promtool"
+  ); then
+    tail -n 5 "$place/log" >&2
+    rm -rf "$place"
+    fail "promtool could not be fetched" "Try by hand: apt-get update && apt-get download prometheus; or put a promtool into the PATH."
+  fi
+  rm -rf "$place"
+}

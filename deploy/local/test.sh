@@ -15,6 +15,7 @@ test_command() {
   ((${#labels[@]} > 0)) || labels=("${known[@]}")
   unset TB_BUILD_DIR
   install_missing "${PACKAGES_UP[@]}" "${PACKAGES_TEST[@]}"
+  ! test_has "${TEST_RELEASE_LABELS[@]}" || promtool_fetch
   test_has lint && test_lint
   test_has "${TEST_DEBUG_LABELS[@]}" && test_build Debug "$TULIP_HOME/build/debug" "${TEST_DEBUG_LABELS[@]}"
   test_has "${TEST_RELEASE_LABELS[@]}" && test_build Release "$TULIP_HOME/build/release" "${TEST_RELEASE_LABELS[@]}"

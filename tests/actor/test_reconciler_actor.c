@@ -9,6 +9,7 @@
 #include "audit_history.h"
 #include "base.h"
 #include "check_main.h"
+#include "clock.h"
 #include "persona.pb-c.h"
 #include "reconciler.pb-c.h"
 #include "testdb.h"
@@ -233,6 +234,94 @@ START_TEST(a_standby_takes_over_and_does_not_raise_twice)
 }
 END_TEST
 
+/* Two zones of scripted actors: a leads, b stands by. */
+enum { ACTORS = 4 };
+static const char *const actors[ACTORS] = {"sequencer", "simfill", "balance", "persona"};
+static struct rig_link *zone_a[ACTORS], *zone_b[ACTORS];
+
+static void open_zones(void)
+{
+    for (size_t i = 0; i < ACTORS; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "telemetry-%s-1", actors[i]);
+        zone_a[i] = rig_open(rig, "peer/1", name, BUS_PUB, true);
+        snprintf(name, sizeof name, "telemetry-%s-2", actors[i]);
+        zone_b[i] = rig_open(rig, "peer/2", name, BUS_PUB, true);
+    }
+}
+
+static void beat(struct rig_link *const *links, const char *zone, const char *instance, const char *state)
+{
+    char texts[4][16], name[16];
+    snprintf(texts[0], sizeof texts[0], "%s", zone);
+    snprintf(texts[1], sizeof texts[1], "%s", instance);
+    snprintf(texts[2], sizeof texts[2], "%s", state);
+    snprintf(texts[3], sizeof texts[3], "nl-1");
+    for (size_t i = 0; i < ACTORS; i++) {
+        Tb__Heartbeat heartbeat = TB__HEARTBEAT__INIT;
+        snprintf(name, sizeof name, "%s", actors[i]);
+        heartbeat.actor = name;
+        heartbeat.az = texts[0];
+        heartbeat.instance = texts[1];
+        heartbeat.state = texts[2];
+        heartbeat.region = texts[3];
+        rig_send(links[i], NULL, TB__MESSAGE_TYPE__HEARTBEAT, &heartbeat.base, 0, 0, 1);
+    }
+}
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+/* Effect: heartbeats of both zones, or with zone a gone and b in its place, until the query says 1. */
+static bool beat_until(bool with_a, const char *sql)
+{
+    int64_t deadline_us = clock_monotonic_us() + ALARM_MS * 1000LL;
+    while (clock_monotonic_us() < deadline_us) {
+        if (with_a)
+            beat(zone_a, "nl-1a", "1", "READY");
+        beat(zone_b, "nl-1b", "2", with_a ? "STANDBY" : "READY");
+        rig_wait(rig, never, NULL, 200); /* the pace of heartbeats */
+        if (testdb_integer(url, "%s", sql) == 1)
+            return true;
+    }
+    return false;
+}
+
+#define BLIP(active) "SELECT count(*) FROM cues WHERE id = 'az-blip' AND active = " active
+static const char *const in_zone_a[] = {"TB_RECONCILER_PROBE_MS=50", "TB_AZ=nl-1a", NULL};
+static const char *const in_zone_b[] = {"TB_RECONCILER_PROBE_MS=50", "TB_AZ=nl-1b", NULL};
+
+START_TEST(a_lost_zone_is_a_cue_also_when_the_reconciler_died_with_it)
+{
+    url = testdb_fresh();
+    audit_history_write(url);
+    rig = rig_new(url);
+    open_zones();
+    feed = rig_open(rig, "gateway/1", "ops-feed-reconciler", BUS_SUB, false);
+    reconciler = rig_start(rig, "reconciler", "1", in_zone_a);
+    ck_assert(rig_wait_state(reconciler, "READY", READY_MS));
+    struct rig_actor *standby = rig_start(rig, "reconciler", "2", in_zone_b);
+    ck_assert(rig_wait_state(standby, "STANDBY", READY_MS));
+    ck_assert(beat_until(true, BLIP("false"))); /* judged, and quiet */
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM ops_events WHERE type = 10"), 0);
+    rig_kill(reconciler, SIGKILL); /* and with it the rest of the zone */
+    ck_assert(beat_until(false, BLIP("true")));
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM cues WHERE active AND data->'lostAzs' = '[\"nl-1a\"]'"),
+                     1);
+    ck_assert(beat_until(false, BLIP("false"))); /* by itself */
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM ops_events WHERE type = 10"), 2);
+    const struct rig_message *event = rig_receive(feed, TB__MESSAGE_TYPE__OPS_APPENDED, ALARM_MS);
+    while (event && ((const Tb__OpsAppended *)event->payload)->records[0]->type != TB__OPS_RECORD__TYPE__CUE_CHANGED)
+        event = rig_receive(feed, TB__MESSAGE_TYPE__OPS_APPENDED, ALARM_MS);
+    ck_assert_ptr_nonnull(event);
+    ck_assert_str_eq(((const Tb__OpsAppended *)event->payload)->records[0]->cue->id, "az-blip");
+    rig_free(&rig);
+}
+END_TEST
+
 CHECK_MAIN("reconciler", tcase_set_timeout(cases, 120); tcase_add_test(cases, every_invariant_is_checked_on_demand);
            tcase_add_test(cases, a_broken_invariant_is_named_noted_and_raises_the_alarm);
            tcase_add_test(cases, a_replay_covers_the_range_asked_for);
@@ -240,4 +329,5 @@ CHECK_MAIN("reconciler", tcase_set_timeout(cases, 120); tcase_add_test(cases, ev
            tcase_add_test(cases, a_balance_that_does_not_fit_is_found_without_being_asked);
            tcase_add_test(cases, stuck_work_raises_alarms);
            tcase_add_loop_test(cases, what_is_new_is_audited_without_being_asked, 0, (int)TB_ARRAY_SIZE(news));
-           tcase_add_test(cases, a_standby_takes_over_and_does_not_raise_twice);)
+           tcase_add_test(cases, a_standby_takes_over_and_does_not_raise_twice);
+           tcase_add_test(cases, a_lost_zone_is_a_cue_also_when_the_reconciler_died_with_it);)

@@ -1,9 +1,12 @@
 /* Health, metrics, status, config, invariants, replay, events by long poll. */
 #include "contract.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 START_TEST(health_names_every_actor)
 {
@@ -40,6 +43,61 @@ START_TEST(metrics_are_prometheus_text)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         ck_assert_msg(strstr(answer->body, names[i]) != NULL, "%s is missing", names[i]);
     api_free(&answer);
+}
+END_TEST
+
+/* Return: the command that runs promtool, NULL when it is not there: "./tulip test" fetches it. */
+static const char *promtool(void)
+{
+    static char fetched[512];
+    const char *source = getenv("TB_SOURCE_DIR");
+    snprintf(fetched, sizeof fetched, "%s/build/tools/promtool", source ? source : ".");
+    if (access(fetched, X_OK) == 0)
+        return fetched;
+    return system("command -v promtool >/dev/null") == 0 ? "promtool" : NULL; /* NOLINT: a look into the PATH */
+}
+
+static atomic_bool loading;
+
+static void *load(void *arg)
+{
+    const char *name = arg;
+    for (int i = 0; atomic_load(&loading); i++) {
+        char key[64];
+        snprintf(key, sizeof key, "promtool-%s-%d", name, i);
+        struct api_answer *answer = contract_post(
+            key, "\"userId\":\"clusius\",\"side\":\"BUY\",\"quantity\":1,\"price\":\"1.00\",\"timeInForce\":\"GTC\"");
+        api_free(&answer);
+    }
+    return NULL;
+}
+
+START_TEST(metrics_under_load_leave_promtool_nothing_to_say)
+{
+    enum { LOADERS = 4, LOOKS = 5 };
+    static char names[LOADERS][4] = {"a", "b", "c", "d"};
+    const char *program = promtool();
+    pthread_t threads[LOADERS];
+    if (program == NULL) {
+        fprintf(stderr, "promtool is not there: /metrics is not checked with it (./tulip test fetches it)\n");
+        return;
+    }
+    atomic_store(&loading, true);
+    for (size_t i = 0; i < LOADERS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, load, names[i]), 0);
+    for (int i = 0; i < LOOKS; i++) {
+        char command[600];
+        struct api_answer *answer = api_call(PORT, "GET", "/metrics", NULL, NULL);
+        snprintf(command, sizeof command, "%s check metrics", program);
+        FILE *pipe = popen(command, "w"); /* NOLINT(cert-env33-c): the tool it is about */
+        ck_assert_ptr_nonnull(pipe);
+        ck_assert_uint_eq(fwrite(answer->body, 1, strlen(answer->body), pipe), strlen(answer->body));
+        ck_assert_msg(pclose(pipe) == 0, "promtool has findings, above");
+        api_free(&answer);
+    }
+    atomic_store(&loading, false);
+    for (size_t i = 0; i < LOADERS; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
 }
 END_TEST
 
@@ -112,6 +170,7 @@ TCase *contract_operations(void)
     tcase_set_timeout(part, 60);
     tcase_add_test(part, health_names_every_actor);
     tcase_add_test(part, metrics_are_prometheus_text);
+    tcase_add_test(part, metrics_under_load_leave_promtool_nothing_to_say);
     tcase_add_test(part, status_and_config_say_what_runs);
     tcase_add_test(part, invariants_hold_and_a_replay_agrees);
     tcase_add_test(part, events_are_dense_and_a_long_poll_waits_for_the_next);

@@ -86,6 +86,87 @@ START_TEST(a_missing_actor_is_a_blip_first_and_an_outage_later)
 }
 END_TEST
 
+static void in_zone(const char *actor, const char *instance, const char *zone, const char *state, int64_t now_us)
+{
+    struct heartbeat heartbeat;
+    char az[16];
+    heartbeat_init(&heartbeat, actor, instance, state);
+    snprintf(az, sizeof(az), "%s", zone);
+    heartbeat.base.az = az;
+    fleet_hear(&fleet, &heartbeat.base, now_us);
+}
+
+/* Effect: zone a leads, zone b stands by; or, with a gone, zone b has taken over. */
+static void zones(bool with_a, int64_t now_us)
+{
+    for (size_t i = 0; i < FLEET_NEEDED; i++) {
+        if (with_a)
+            in_zone(fleet_needed[i], "1", "nl-1a", "READY", now_us);
+        in_zone(fleet_needed[i], "2", "nl-1b", with_a ? "STANDBY" : "READY", now_us);
+    }
+    cues_update(&cues, &fleet, true, now_us);
+}
+
+START_TEST(a_lost_zone_is_a_blip_even_though_standbys_took_over_at_once)
+{
+    zones(true, 100 * SECOND);
+    ck_assert_str_eq(active(), "");
+    zones(false, 100 * SECOND + FLEET_STALE_US - 1);
+    ck_assert_str_eq(active(), "");
+    zones(false, 102 * SECOND);
+    ck_assert_str_eq(active(), "az-blip");
+    ck_assert_uint_eq(cues.lost_zone_count, 1);
+    ck_assert_str_eq(cues.lost_zones[0], "nl-1a");
+    zones(false, 110 * SECOND);
+    ck_assert_str_eq(active(), "az-blip");
+    ck_assert_int_eq(cues.since_us[CUE_AZ_BLIP], 102 * SECOND);
+    zones(false, 100 * SECOND + FLEET_FORGET_US + 1); /* it clears by itself */
+    ck_assert_str_eq(active(), "");
+    zones(true, 112 * SECOND); /* and is no trouble when it comes back */
+    ck_assert_str_eq(active(), "");
+    in_zone("sequencer", "1", "nl-1a", "STOP", 113 * SECOND); /* one of many: the zone is there */
+    cues_update(&cues, &fleet, true, 113 * SECOND);
+    ck_assert_uint_eq(cues.lost_zone_count, 0);
+}
+END_TEST
+
+START_TEST(a_zone_that_comes_back_ends_the_blip)
+{
+    zones(true, 100 * SECOND);
+    zones(false, 102 * SECOND);
+    ck_assert_str_eq(active(), "az-blip");
+    in_zone("sequencer", "1", "nl-1a", "STANDBY", 103 * SECOND);
+    zones(false, 103 * SECOND);
+    ck_assert_str_eq(active(), "");
+}
+END_TEST
+
+START_TEST(what_the_reconciler_wrote_is_shown_with_our_data_where_we_agree)
+{
+    struct cue_told told[CUES_COUNT] = {0};
+    char data[] = "{\"backlog\":7}";
+    told[CUE_AZ_BLIP] = (struct cue_told){true, 42 * SECOND, NULL};
+    told[CUE_BACKPRESSURE] = (struct cue_told){true, 43 * SECOND, data};
+    all_but("balance", true, 100 * SECOND);
+    struct text text = {0};
+    struct json_out out;
+    json_out_init(&out, &text);
+    json_out_begin(&out, NULL);
+    cues_write(&cues, told, &out);
+    json_out_end(&out);
+    json_t *json = json_loads(text.bytes, JSON_REJECT_DUPLICATES, NULL), *list = json_object_get(json, "cues");
+    json_t *blip = json_array_get(list, CUE_AZ_BLIP), *pressure = json_array_get(list, CUE_BACKPRESSURE);
+    ck_assert_str_eq(json_string_value(json_object_get(blip, "since")), "1970-01-01T00:00:42.000Z");
+    ck_assert_uint_eq(json_array_size(json_object_get(json_object_get(blip, "data"), "missing")), 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(pressure, "data"), "backlog")), 7);
+    json_t *balance = json_array_get(list, CUE_BALANCE_UNAVAILABLE); /* we think so, it was not written */
+    ck_assert(json_is_false(json_object_get(balance, "active")));
+    ck_assert(json_is_null(json_object_get(balance, "message")));
+    json_decref(json);
+    text_release(&text);
+}
+END_TEST
+
 static void sequencer_says(const char *metric, const char *labels, double value, int64_t now_us)
 {
     struct heartbeat heartbeat;
@@ -160,7 +241,7 @@ START_TEST(all_six_are_written_with_what_is_behind_them)
     struct json_out out;
     json_out_init(&out, &text);
     json_out_begin(&out, NULL);
-    cues_write(&cues, &out);
+    cues_write(&cues, NULL, &out);
     json_out_end(&out);
     json_t *json = json_loads(text.bytes, JSON_REJECT_DUPLICATES, NULL);
     json_t *list = json_object_get(json, "cues");
@@ -186,6 +267,9 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, nothing_is_wrong_while_everybody_is_ready);
     tcase_add_test(tests, a_missing_actor_is_a_blip_first_and_an_outage_later);
+    tcase_add_test(tests, a_lost_zone_is_a_blip_even_though_standbys_took_over_at_once);
+    tcase_add_test(tests, a_zone_that_comes_back_ends_the_blip);
+    tcase_add_test(tests, what_the_reconciler_wrote_is_shown_with_our_data_where_we_agree);
     tcase_add_test(tests, backpressure_shows_waiting_and_refused_orders);
     tcase_add_test(tests, time_to_accept_looks_at_the_last_seconds_only);
     tcase_add_test(tests, all_six_are_written_with_what_is_behind_them);
