@@ -9,7 +9,7 @@ endfunction()
 function(add_check_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 60)
+    set(ARG_TIMEOUT 180) # there to end a test that hangs: a busy machine must not reach it
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} tulip_common tulip_warnings PkgConfig::CHECK)

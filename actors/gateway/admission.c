@@ -25,14 +25,18 @@ static bool is_for_us(const struct admission *admission, const struct http_reque
     return host == NULL || host_check_allows(&admission->hosts, host);
 }
 
+bool admission_is_own_origin(const struct admission *admission, const struct http_request *request)
+{
+    const char *origin = http_header(request, "Origin");
+    return origin == NULL || (http_header_count(request, "Origin") == 1 &&
+                              host_check_allows_origin(&admission->hosts, origin, http_header(request, "Host")));
+}
+
 /* A form of another page can POST without asking first; a browser then says whose page it is. */
 static bool may_change(const struct admission *admission, const struct http_request *request)
 {
-    const char *origin = http_header(request, "Origin");
-    if (origin == NULL || request->verb == VERB_GET || request->verb == VERB_HEAD || request->verb == VERB_OPTIONS)
-        return true;
-    return http_header_count(request, "Origin") == 1 &&
-           host_check_allows_origin(&admission->hosts, origin, http_header(request, "Host"));
+    bool only_reads = request->verb == VERB_GET || request->verb == VERB_HEAD || request->verb == VERB_OPTIONS;
+    return only_reads || admission_is_own_origin(admission, request);
 }
 
 static void add_number(struct http_request *request, const char *name, int64_t value)

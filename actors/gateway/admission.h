@@ -27,4 +27,8 @@ enum admission_verdict { ADMITTED = 1, ADMISSION_REFUSED, ADMISSION_LIMITED };
  * route_flags: of router.h, ROUTE_UNLIMITED spares the rate. Return: ADMITTED, or which it was. */
 enum admission_verdict admission_check(struct admission *admission, struct http_request *request, unsigned route_flags);
 
+/* Return: whether a program, a page of ours, or a page of a host in allowed_hosts sent this request. A WebSocket's
+ * handshake asks it too: it is a GET, but browsers let the page of any origin read what follows. */
+bool admission_is_own_origin(const struct admission *admission, const struct http_request *request);
+
 #endif

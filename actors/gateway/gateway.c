@@ -36,7 +36,7 @@ struct gateway_actor {
     struct db_statement *statements; /* reads.c's and orders.c's */
     struct admission admission;
     struct proxies proxies;
-    uint64_t refused_counted; /* connections, already in the metric */
+    uint64_t refused_counted, slow_counted; /* connections and readers, already in their metrics */
 };
 
 /* --- what parts ask of it --- */
@@ -115,7 +115,8 @@ static bool is_json(const struct http_request *request)
 {
     static const char wanted[] = "application/json";
     const char *type = http_header(request, "Content-Type");
-    if (type == NULL || strncasecmp(type, wanted, sizeof wanted - 1) != 0)
+    if (type == NULL || http_header_count(request, "Content-Type") != 1 ||
+        strncasecmp(type, wanted, sizeof wanted - 1) != 0)
         return false;
     char after = type[sizeof wanted - 1];
     return after == '\0' || after == ';' || after == ' ' || after == '\t';
@@ -136,6 +137,14 @@ static bool is_admin(const struct gateway *gateway, const struct http_request *r
     for (size_t i = 0; i < given_length; i++)
         difference |= (unsigned)(given[i] ^ gateway->admin_token[i % wanted_length]);
     return difference == 0;
+}
+
+/* Return: whether the body is what it looks like, not compressed or otherwise coded. */
+static bool is_plain(const struct http_request *request)
+{
+    const char *coding = http_header(request, "Content-Encoding");
+    return coding == NULL ||
+           (http_header_count(request, "Content-Encoding") == 1 && strcasecmp(coding, "identity") == 0);
 }
 
 static bool is_admitted(struct gateway_actor *actor, struct http_request *request, unsigned route_flags)
@@ -190,6 +199,8 @@ static void on_request(void *arg, struct http_request *request)
         problem_respond(request, PROBLEM_NOT_FOUND, NULL);
     } else if ((route->flags & ROUTE_ADMIN) != 0 && !is_admin(gateway, request)) {
         problem_respond(request, PROBLEM_UNAUTHORIZED, NULL);
+    } else if ((route->flags & ROUTE_JSON) != 0 && request->body_length > 0 && !is_plain(request)) {
+        problem_respond(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "The body must come without a Content-Encoding.");
     } else if ((route->flags & ROUTE_JSON) != 0 && request->body_length > 0 && !is_json(request)) {
         problem_respond(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "The body must have Content-Type: application/json.");
     } else {
@@ -260,14 +271,20 @@ static void drain(struct gateway_actor *actor)
     http_server_drain(actor->gateway.http);
 }
 
+/* Effect: a counter comes to what its owner has counted so far. */
+static void count_up_to(struct gateway_actor *actor, size_t metric, uint64_t total, uint64_t *counted)
+{
+    metrics_count(actor_metrics(actor->gateway.actor), metric, (int64_t)(total - *counted));
+    *counted = total;
+}
+
 static void set_gauges(struct gateway_actor *actor, struct effects *fx)
 {
     effects_gauge(fx, METRIC_HTTP_CONNECTIONS, (int64_t)http_server_connections(actor->gateway.http));
     effects_gauge(fx, METRIC_LIVE_CLIENTS, (int64_t)live_hub_clients(actor->gateway.live));
-    uint64_t refused = http_server_refused(actor->gateway.http);
-    metrics_count(actor_metrics(actor->gateway.actor), METRIC_HTTP_CONNECTIONS_REFUSED,
-                  (int64_t)(refused - actor->refused_counted));
-    actor->refused_counted = refused;
+    count_up_to(actor, METRIC_LIVE_SLOW, live_hub_slow(actor->gateway.live), &actor->slow_counted);
+    count_up_to(actor, METRIC_HTTP_CONNECTIONS_REFUSED, http_server_refused(actor->gateway.http),
+                &actor->refused_counted);
 }
 
 static void step(void *state, const struct input *in, struct effects *fx)
@@ -338,6 +355,7 @@ static int init(void *state, const struct config *config, struct err *err)
     gateway->random_state[0] |= 1;
     add_routes(&gateway->router);
     admission_init(&actor->admission, config);
+    gateway->admission = &actor->admission;
     return 0;
 }
 
@@ -477,6 +495,8 @@ static const struct metric_spec metrics[GATEWAY_METRICS_COUNT] = {
                                          "Connections closed at once: too many, in all or of one address",
                                          METRIC_COUNTER},
     [METRIC_LIVE_CLIENTS] = {"tb_live_clients", "", "Open event streams, SSE and WebSocket", METRIC_GAUGE},
+    [METRIC_LIVE_SLOW] = {"tb_live_slow_total", "", "Event streams cut because their reader was too slow",
+                          METRIC_COUNTER},
 };
 
 static const struct config_key config_keys[] = {

@@ -48,6 +48,7 @@ enum gateway_metric {
     METRIC_ORDERS_RESENT,
     METRIC_RATE_LIMITED,
     METRIC_LIVE_CLIENTS,
+    METRIC_LIVE_SLOW,
     METRIC_HTTP_CONNECTIONS_REFUSED,
     GATEWAY_METRICS_COUNT,
 };
@@ -57,6 +58,7 @@ struct commands;
 struct waits;
 struct operations; /* operations.c */
 struct live_hub;
+struct admission;
 
 struct gateway {
     struct gateway_core *core;
@@ -68,6 +70,7 @@ struct gateway {
     const char *ui_dir;      /* "" = none */
     struct http_server *http;
     struct read_pool *reads;
+    const struct admission *admission; /* who may ask */
     struct router router;
     struct router_match match; /* of the request being dispatched */
     struct arena *scratch;     /* reset before each request is dispatched: for parameters and the like */

@@ -41,6 +41,7 @@ struct http_request {
     char request_id[68];  /* what X-Request-Id answers */
     uint8_t trace_id[16]; /* the caller's, or a new one */
     uint8_t span_id[8];   /* ours */
+    bool is_http_1_0;     /* knows no upgrade */
     int64_t received_us;  /* clock_monotonic_us when the request was complete */
     /* For handlers. */
     const char *params[4]; /* of the route's {…}, decoded; set by the router */
@@ -61,7 +62,7 @@ void http_add_header(struct http_request *request, const char *name, const char 
 
 /* Effect: answers and ends the request. body is copied; content_type NULL = no body at all (204). Content-Length, Date,
  * X-Request-Id, X-TB-Region, traceparent, the headers of http_security.c and, under /api, Cache-Control are added
- * here; HEAD sends no body. */
+ * here; HEAD sends no body, and no length when that is 0 with a content_type: the body is made as it goes. */
 void http_respond(struct http_request *request, int status, const char *content_type, const char *body, size_t length);
 /* The same with Content-Type application/json. */
 void http_respond_json(struct http_request *request, int status, const char *body, size_t length);

@@ -16,16 +16,22 @@ enum chunk_state {
     CHUNK_DATA_CR,
     CHUNK_DATA_LF,
     CHUNK_TRAILER_START, /* of a line */
+    CHUNK_TRAILER_NAME,
     CHUNK_TRAILER,
     CHUNK_TRAILER_LF,
     CHUNK_END_LF,
 };
 
+static void refuse_large(struct http_parse *parse)
+{
+    http_parse_refuse(parse, 413, "The body is larger than this resource takes.");
+}
+
 /* Effect: makes room as bytes come, not as the client promises. Return: false (REFUSED) above the limit. */
 static bool append_body(struct http_parse *parse, const char *bytes, size_t size)
 {
     if (size > parse->body_max - parse->body_length) {
-        http_parse_refuse(parse, 413, "The body is larger than this resource takes.");
+        refuse_large(parse);
         return false;
     }
     size_t needed = parse->body_length + size + 1;
@@ -46,7 +52,7 @@ static bool append_body(struct http_parse *parse, const char *bytes, size_t size
 static size_t feed_plain(struct http_parse *parse, const char *bytes, size_t size)
 {
     if (parse->content_length > parse->body_max) {
-        http_parse_refuse(parse, 413, "The body is larger than this resource takes.");
+        refuse_large(parse);
         return 0;
     }
     uint64_t left = parse->content_length - parse->body_length;
@@ -102,6 +108,28 @@ static void expect_byte(struct http_parse *parse, char c, char wanted, enum chun
         refuse_chunk(parse);
 }
 
+/* Effect: one byte of a trailer's name, up to its colon. */
+static void trailer_name_byte(struct http_parse *parse, char c)
+{
+    bool begins = parse->chunk_state == CHUNK_TRAILER_START;
+    if (begins && c == '\r')
+        parse->chunk_state = CHUNK_END_LF;
+    else if (!begins && c == ':')
+        parse->chunk_state = CHUNK_TRAILER;
+    else if (!http_parse_is_token(&c, 1) || ++parse->chunk_extra > CHUNK_EXTRA_MAX)
+        refuse_chunk(parse);
+    else
+        parse->chunk_state = CHUNK_TRAILER_NAME;
+}
+
+/* Effect: the line of a chunk's size has ended; one that promises too much is not waited for. */
+static void begin_chunk(struct http_parse *parse, char c)
+{
+    expect_byte(parse, c, '\n', parse->chunk_left == 0 ? CHUNK_TRAILER_START : CHUNK_DATA);
+    if (parse->state != HTTP_PARSE_REFUSED && parse->chunk_left > parse->body_max - parse->body_length)
+        refuse_large(parse);
+}
+
 static void chunk_byte(struct http_parse *parse, char c)
 {
     switch ((enum chunk_state)parse->chunk_state) {
@@ -112,7 +140,7 @@ static void chunk_byte(struct http_parse *parse, char c)
         extra_byte(parse, c, CHUNK_EXTENSION, CHUNK_SIZE_LF);
         break;
     case CHUNK_SIZE_LF:
-        expect_byte(parse, c, '\n', parse->chunk_left == 0 ? CHUNK_TRAILER_START : CHUNK_DATA);
+        begin_chunk(parse, c);
         break;
     case CHUNK_DATA_CR:
         expect_byte(parse, c, '\r', CHUNK_DATA_LF);
@@ -122,7 +150,8 @@ static void chunk_byte(struct http_parse *parse, char c)
         expect_byte(parse, c, '\n', CHUNK_SIZE);
         break;
     case CHUNK_TRAILER_START:
-        extra_byte(parse, c, CHUNK_TRAILER, CHUNK_END_LF);
+    case CHUNK_TRAILER_NAME:
+        trailer_name_byte(parse, c);
         break;
     case CHUNK_TRAILER:
         extra_byte(parse, c, CHUNK_TRAILER, CHUNK_TRAILER_LF);

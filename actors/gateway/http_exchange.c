@@ -148,6 +148,7 @@ void http_exchange_identify(struct http_exchange *exchange)
     request->header_count = parse->path == NULL ? 0 : parse->header_count;
     request->body = parse->body == NULL ? "" : parse->body;
     request->body_length = parse->body_length;
+    request->is_http_1_0 = parse->is_http_1_0;
     identify_client(exchange);
     request->received_us = clock_monotonic_us();
     const char *id = http_header(request, "X-Request-Id");
@@ -256,7 +257,8 @@ static void add_head(struct text *text, struct http_exchange *exchange, int stat
     add_line(text, "Date", date_text(exchange->server));
     if (content_type != NULL)
         add_line(text, "Content-Type", content_type);
-    if (status != 204 && status != 304 && framing <= FRAMING_LENGTH_THEN_CLOSE) {
+    bool made_as_it_goes = request->verb == VERB_HEAD && content_type != NULL && length == 0;
+    if (status != 204 && status != 304 && framing <= FRAMING_LENGTH_THEN_CLOSE && !made_as_it_goes) {
         text_append_string(text, "Content-Length: ");
         text_append_uint(text, length);
         text_append(text, "\r\n", 2);

@@ -131,7 +131,7 @@ static const http_parser_settings parser_settings = {.on_url = on_target,
 
 /* --- the request line --- */
 
-static bool is_token(const char *text, size_t length)
+bool http_parse_is_token(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
@@ -162,7 +162,7 @@ static char *read_method(struct http_parse *parse)
     char *line_end = memchr(parse->head, '\r', parse->head_length);
     char *space = memchr(parse->head, ' ', (size_t)(line_end - parse->head));
     size_t length = space == NULL ? 0 : (size_t)(space - parse->head);
-    if (length > METHOD_MAX || !is_token(parse->head, length)) {
+    if (length > METHOD_MAX || !http_parse_is_token(parse->head, length)) {
         (void)refused(parse, "The request line has no method.");
         return NULL;
     }
@@ -178,8 +178,9 @@ static char *read_method(struct http_parse *parse)
     return space + 1;
 }
 
-/* Effect: "http://host/path" becomes "/path". */
-static char *strip_authority(char *target)
+/* Effect: "http://host/path" becomes "/path". The host must be the Host header's: a proxy would go by the one, whoever
+ * checks names by the other. Return: NULL when REFUSED. */
+static char *strip_authority(struct http_parse *parse, char *target)
 {
     size_t scheme = strncasecmp(target, "http://", 7) == 0 ? 7 : strncasecmp(target, "https://", 8) == 0 ? 8 : 0;
     if (scheme == 0)
@@ -187,6 +188,11 @@ static char *strip_authority(char *target)
     size_t authority = strcspn(target + scheme, "/?");
     if (authority == 0)
         return target; /* refused as no path */
+    const char *host = http_parse_header(parse, "Host");
+    if (host == NULL || strlen(host) != authority || strncasecmp(target + scheme, host, authority) != 0) {
+        (void)refused(parse, "The request target names another host than the Host header.");
+        return NULL;
+    }
     char *rest = target + scheme + authority;
     if (*rest == '/')
         return rest;
@@ -201,7 +207,9 @@ static bool split_target(struct http_parse *parse, char *target, size_t length)
             return refused(parse, "The request target has characters that must be percent-encoded.");
     }
     target[length] = '\0';
-    target = strip_authority(target);
+    target = strip_authority(parse, target);
+    if (target == NULL)
+        return false;
     char *mark = strchr(target, '?');
     if (mark != NULL)
         *mark = '\0';
@@ -224,7 +232,7 @@ static bool cut_headers(struct http_parse *parse, const struct head_reader *read
     for (size_t i = 0; i < parse->header_count; i++) {
         struct http_header *header = &parse->headers[i];
         size_t length = reader->value_lengths[i];
-        if (!is_token(header->name, reader->name_lengths[i]))
+        if (!http_parse_is_token(header->name, reader->name_lengths[i]))
             return refused(parse, "A header's name is not a token.");
         if (header->value == NULL)
             header->value = "";

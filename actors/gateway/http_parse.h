@@ -85,6 +85,8 @@ size_t http_parse_feed(struct http_parse *parse, const char *bytes, size_t size)
 
 /* For http_parse.c: reads the body (http_body.c). */
 size_t http_body_feed(struct http_parse *parse, const char *bytes, size_t size);
+/* Return: whether it is a token (RFC 9110), as names of headers and methods are. */
+bool http_parse_is_token(const char *text, size_t length);
 /* Effect: state REFUSED. */
 void http_parse_refuse(struct http_parse *parse, int status, const char *reason);
 

@@ -247,6 +247,7 @@ static void take_fields(struct json_in *in, const struct scan *scan, json_t *obj
         const struct span *span = &scan->values[in->count++];
         field->name = name;
         field->kind = kind_of(value);
+        field->value = value;
         field->raw = scan->bytes + span->start;
         field->raw_length = span->end - span->start;
         if (field->kind == JSON_IN_STRING) {
@@ -359,4 +360,14 @@ bool json_in_int(const struct json_in *in, const char *name, int64_t minimum, in
     }
     *value = number;
     return true;
+}
+
+size_t json_in_elements(const struct json_in_field *field)
+{
+    return json_array_size(field->value);
+}
+
+const char *json_in_element_text(const struct json_in_field *field, size_t index)
+{
+    return json_string_value(json_array_get(field->value, index));
 }

@@ -23,6 +23,7 @@ struct json_in_field {
     size_t raw_length;
     const char *text; /* JSON_IN_STRING: decoded, ended by 0 */
     size_t text_length;
+    const void *value; /* json_in.c's own */
 };
 
 enum { JSON_IN_DEPTH_MAX = 16 };
@@ -50,5 +51,10 @@ const char *json_in_text(const struct json_in *in, const char *name, size_t char
  * not. */
 bool json_in_int(const struct json_in *in, const char *name, int64_t minimum, int64_t maximum, bool required,
                  int64_t *value, struct field_errors *errors);
+
+/* Return: how many elements an array field has. */
+size_t json_in_elements(const struct json_in_field *field);
+/* Return: the index-th element of an array field, decoded, ended by 0; NULL when it is no string. */
+const char *json_in_element_text(const struct json_in_field *field, size_t index);
 
 #endif

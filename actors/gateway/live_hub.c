@@ -52,6 +52,7 @@ struct live_hub {
     bool starting; /* start_catch_ups runs: a read that fails at once must not start it again */
     int64_t catch_up_not_before_us;
     size_t unsent_max; /* of one client, as things are */
+    uint64_t slow;     /* readers cut so far */
 };
 
 /* A feed that the ring cannot serve: read from the store. */
@@ -418,6 +419,7 @@ static void judge_client(struct live_hub *hub, struct live_client *client, int64
     else if (client->slow_since_us == 0)
         client->slow_since_us = now;
     if (client->slow_since_us != 0 && now - client->slow_since_us >= LIVE_SLOW_US) {
+        hub->slow++;
         client->protocol->farewell(client, true);
         live_hub_end(client);
     } else if (now - client->heartbeat_us >= LIVE_HEARTBEAT_US) {
@@ -458,6 +460,11 @@ bool live_hub_has_room(const struct live_hub *hub)
 size_t live_hub_clients(const struct live_hub *hub)
 {
     return hub->client_count;
+}
+
+uint64_t live_hub_slow(const struct live_hub *hub)
+{
+    return hub->slow;
 }
 
 struct live_hub *live_hub_new(struct gateway *gateway, struct loop *loop)

@@ -65,6 +65,7 @@ void live_hub_free(struct live_hub **hub); /* Effect: after the server, whose en
 /* Return: whether one more client may come. */
 bool live_hub_has_room(const struct live_hub *hub);
 size_t live_hub_clients(const struct live_hub *hub); /* Return: how many there are. */
+uint64_t live_hub_slow(const struct live_hub *hub);  /* Return: how many readers were cut for being slow, ever. */
 
 /* Effect: client (owned by its protocol) takes part from now on; stream and protocol are set. */
 void live_hub_add(struct live_hub *hub, struct live_client *client);

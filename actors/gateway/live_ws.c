@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "admission.h"
 #include "base.h"
 #include "json_in.h"
 #include "live_hub.h"
@@ -123,24 +124,18 @@ static struct live_feed *find_feed(struct ws_client *ws, const char *id)
     return feed;
 }
 
-/* Return: the channels of a JSON array of names (well formed: it was parsed); 0 when there is another value in it. */
+/* Return: the channels of an array of names; 0 when there is another value in it. */
 static unsigned read_channels(const struct json_in_field *field)
 {
     unsigned channels = 0;
-    const char *at = field->raw + 1, *end = field->raw + field->raw_length - 1;
-    static const char blanks[] = " \t\r\n,";
-    for (;;) {
-        while (at < end && strchr(blanks, *at) != NULL)
-            at++;
-        if (at == end)
-            return channels;
-        const char *close = *at == '"' ? memchr(at + 1, '"', (size_t)(end - at - 1)) : NULL;
-        unsigned channel = close == NULL ? 0 : live_channel(at + 1, (size_t)(close - at - 1));
+    for (size_t i = 0; i < json_in_elements(field); i++) {
+        const char *name = json_in_element_text(field, i);
+        unsigned channel = name == NULL ? 0 : live_channel(name, strlen(name));
         if (channel == 0)
             return 0;
         channels |= channel;
-        at = close + 1;
     }
+    return channels;
 }
 
 static void subscribe(struct ws_client *ws, const struct json_in *in, const char *id)
@@ -300,34 +295,26 @@ static bool has_token(const struct http_request *request, const char *name, cons
     return false;
 }
 
-static bool is_own_origin(const struct http_request *request)
-{
-    const char *origin = http_header(request, "Origin"), *host = http_header(request, "Host");
-    if (origin == NULL)
-        return true;
-    if (http_header_count(request, "Origin") != 1 || host == NULL)
-        return false;
-    const char *name = strstr(origin, "://");
-    return name != NULL && strcasecmp(name + 3, host) == 0;
-}
-
 /* Effect: answers what is no handshake of ours. Return: whether it did. */
 static bool refuse(struct gateway *gateway, struct http_request *request, char accept[WS_ACCEPT_MAX])
 {
     const char *key = http_header(request, "Sec-WebSocket-Key"),
                *version = http_header(request, "Sec-WebSocket-Version");
-    bool wants = request->verb == VERB_GET && has_token(request, "Upgrade", "websocket") &&
+    /* An upgrade in HTTP/1.0 is none (RFC 9110, 7.8). */
+    bool wants = request->verb == VERB_GET && !request->is_http_1_0 && has_token(request, "Upgrade", "websocket") &&
                  has_token(request, "Connection", "upgrade");
     if (!wants || version == NULL || strcmp(version, "13") != 0) {
         http_add_header(request, "Upgrade", "websocket");
         http_add_header(request, "Sec-WebSocket-Version", "13");
         problem_respond(request, PROBLEM_UPGRADE_REQUIRED, NULL);
+    } else if (http_header_count(request, "Sec-WebSocket-Version") != 1) {
+        problem_respond(request, PROBLEM_BAD_REQUEST, "There is more than one Sec-WebSocket-Version.");
     } else if (key == NULL || http_header_count(request, "Sec-WebSocket-Key") != 1 || !ws_frames_accept(key, accept)) {
         problem_respond(request, PROBLEM_BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64.");
     } else if (request->body_length > 0) {
         problem_respond(request, PROBLEM_BAD_REQUEST, "A handshake has no body.");
-    } else if (!is_own_origin(request)) {
-        problem_respond(request, PROBLEM_FORBIDDEN, NULL);
+    } else if (!admission_is_own_origin(gateway->admission, request)) {
+        problem_respond(request, PROBLEM_FORBIDDEN, "Pages of other origins may not read our streams.");
     } else if (!gateway_view(gateway)->ready) {
         problem_respond(request, PROBLEM_STORE_UNAVAILABLE, NULL);
     } else if (!live_hub_has_room(gateway->live)) {

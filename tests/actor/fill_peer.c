@@ -3,7 +3,7 @@
 #include <check.h>
 #include <stdio.h>
 
-enum { ANSWER_MS = 5000, TRACE_BYTES = 16 };
+enum { ANSWER_MS = 20000, TRACE_BYTES = 16 };
 
 static uint64_t next_request = 1;
 static uint8_t trace[TRACE_BYTES] = {0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6,

@@ -6,6 +6,7 @@
 #include "executions.pb-c.h"
 #include "testdb.h"
 
+enum { WAIT_MS = 30000 };
 static char *const users[] = {"clusius", "oosterwijck", "leeuwenhoek"};
 
 void books_add(const char *url, uint64_t first, uint64_t count, unsigned poison_every)
@@ -40,14 +41,14 @@ void books_send(struct rig_link *stage, uint64_t first, size_t count)
         message.records[i] = &records[i];
     }
     ck_assert(rig_send(stage, NULL, TB__MESSAGE_TYPE__ADJUSTMENTS_APPENDED, &message.base, TB__STREAM__STREAM_OUTBOX,
-                       first, 5000));
+                       first, WAIT_MS));
     free(message.records);
     free(records);
 }
 
 void books_wait_cursor(const char *url, uint64_t position)
 {
-    bool there = testdb_wait(url, (int64_t)position, 10000,
+    bool there = testdb_wait(url, (int64_t)position, WAIT_MS,
                              "SELECT position FROM cursors WHERE consumer = 'balance' AND stream = 'outbox'");
     ck_assert_msg(
         there, "the outbox cursor is at %lld, not at %llu",

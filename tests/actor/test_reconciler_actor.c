@@ -14,7 +14,7 @@
 #include "reconciler.pb-c.h"
 #include "testdb.h"
 
-enum { READY_MS = 20000, ANSWER_MS = 30000, ALARM_MS = 20000 };
+enum { READY_MS = 30000, ANSWER_MS = 30000, ALARM_MS = 30000 };
 
 static const char *url;
 static struct rig *rig;

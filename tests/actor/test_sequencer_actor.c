@@ -9,7 +9,7 @@
 #include "fill_peer.h"
 #include "testdb.h"
 
-enum { READY_MS = 10000, MESSAGE_MS = 5000 };
+enum { READY_MS = 30000, MESSAGE_MS = 20000 };
 
 static const char *url;
 static struct rig *rig;

@@ -170,7 +170,7 @@ struct api_answer *api_wait(int port, const char *path, const char *json_path, c
 {
     for (int tries = 0;; tries++) {
         struct api_answer *answer = api_call(port, "GET", path, NULL, NULL);
-        if (one_of(api_text(answer, json_path), wanted) || tries == 400)
+        if (one_of(api_text(answer, json_path), wanted) || tries == 1200)
             return answer;
         api_free(&answer);
         nanosleep(&(struct timespec){.tv_nsec = 25000000}, NULL); /* polling pace of a condition with a deadline */

@@ -42,7 +42,7 @@ const char *api_text(const struct api_answer *answer, const char *path);
 long api_int(const struct api_answer *answer, const char *path);
 
 /* Effect: asks GET path again and again until the text at json_path is one of the words in `wanted` (separated by |) or
- * 10 s have passed. Gives the last answer. */
+ * 30 s have passed. Gives the last answer. */
 struct api_answer *api_wait(int port, const char *path, const char *json_path, const char *wanted);
 
 #endif

@@ -347,9 +347,9 @@ START_TEST(an_order_in_one_trade_gives_exactly_four_events)
                                             {"balances", "BalanceUpdated", NULL}};
     for (size_t i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "/api/events?stream=%s&afterSeq=0&limit=1000&orderId=%s", wanted[i][0], id);
-        for (int tries = 0; tries < 200; tries++) {
+        for (int tries = 0; tries < 1000; tries++) {
             answer = api_call(PORT, "GET", path, NULL, NULL);
-            if (json_array_size(api_at(answer, "items")) > 0 || tries == 199)
+            if (json_array_size(api_at(answer, "items")) > 0 || tries == 999)
                 break;
             api_free(&answer);
         }

@@ -131,8 +131,8 @@ static void start(void)
     struct http_options options = {.address = "127.0.0.1",
                                    .region = "nl-1",
                                    .connections_max = 50,
-                                   .head_timeout_us = 400000,
-                                   .body_timeout_us = 400000,
+                                   .head_timeout_us = 2000000,
+                                   .body_timeout_us = 2000000,
                                    .idle_timeout_us = 400000};
     struct err err;
     loop = loop_new();
@@ -164,7 +164,7 @@ static int dial(const char *text)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_server_port(server))};
-    struct timeval timeout = {.tv_sec = 10};
+    struct timeval timeout = {.tv_sec = 30};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout), 0);

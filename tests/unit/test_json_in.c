@@ -258,7 +258,28 @@ START_TEST(a_whole_number_is_checked)
 }
 END_TEST
 
-CHECK_MAIN("json_in", tcase_add_loop_test(cases, what_is_not_one_object_is_refused, 0, TB_ARRAY_SIZE(malformed));
+START_TEST(elements_of_an_array_are_decoded)
+{
+    static const char json[] = "{\"a\":[\"one\",2,\"\\u0074hr\\u00e9\",null,[\"in\"],\"\"],\"b\":[],\"c\":\"text\"}";
+    struct json_in in;
+    struct err err;
+    ck_assert_int_eq(json_in_parse(&in, json, sizeof json - 1, &err), 0);
+    const struct json_in_field *array = json_in_find(&in, "a");
+    ck_assert_uint_eq(json_in_elements(array), 6);
+    ck_assert_str_eq(json_in_element_text(array, 0), "one");
+    ck_assert_ptr_null(json_in_element_text(array, 1));
+    ck_assert_str_eq(json_in_element_text(array, 2), "thr\xc3\xa9");
+    ck_assert_ptr_null(json_in_element_text(array, 3));
+    ck_assert_ptr_null(json_in_element_text(array, 4));
+    ck_assert_str_eq(json_in_element_text(array, 5), "");
+    ck_assert_ptr_null(json_in_element_text(array, 6));
+    ck_assert_uint_eq(json_in_elements(json_in_find(&in, "b")), 0);
+    ck_assert_uint_eq(json_in_elements(json_in_find(&in, "c")), 0);
+}
+END_TEST
+
+CHECK_MAIN("json_in", tcase_add_test(cases, elements_of_an_array_are_decoded);
+           tcase_add_loop_test(cases, what_is_not_one_object_is_refused, 0, TB_ARRAY_SIZE(malformed));
            tcase_add_test(cases, a_nul_byte_is_refused);
            tcase_add_loop_test(cases, a_field_keeps_its_source_text, 0, TB_ARRAY_SIZE(kept));
            tcase_add_test(cases, every_prefix_of_an_object_is_refused);
