@@ -65,6 +65,10 @@ static void on_rebuilt(struct gateway *gateway, struct http_request *request, co
 void balance_rebuild(struct gateway *gateway, struct http_request *request)
 {
     const struct view_user *user = view_find(gateway_view(gateway), request->params[0]);
+    if (!gateway_view(gateway)->ready) {
+        problem_respond(request, PROBLEM_STORE_UNAVAILABLE, NULL);
+        return;
+    }
     if (user == NULL || !user->has_persona) {
         problem_respond(request, PROBLEM_NOT_FOUND, "There is no such persona.");
         return;

@@ -52,12 +52,23 @@ struct api_answer *openapi_call(const char *operation, const char *path, const c
 /* The same without giving the answer. */
 void openapi_expect(const char *operation, const char *path, const char *body, const char *headers, int status,
                     const char *code);
+/* Return: whether the gateway counts requests for this operation against a rate. */
+bool openapi_is_limited(const struct operation *operation);
+/* Return: the first of several answers in what came that has this status, for api_free; NULL when there is none. */
+struct api_answer *openapi_one_of(const struct api_answer *all, int status);
 /* Effect: writes the operation's path with its {…} filled: with names that exist, or with some that do not. */
 void openapi_path(const struct operation *operation, bool existing, char *path, size_t size);
 
 TCase *openapi_file(void);    /* the document by itself */
 TCase *openapi_routes(void);  /* the gateway's routes are the document's */
+TCase *openapi_served(void);  /* the gateway serves this very document */
 TCase *openapi_bounds(void);  /* parameters and bodies: what the schema forbids is refused, what it allows is not */
-TCase *openapi_answers(void); /* every documented answer */
+TCase *openapi_answers(void); /* every documented answer that comes when asked for */
+TCase *openapi_outage(void);  /* every 503 */
+TCase *openapi_seen(void);    /* that nothing documented was left out; the last one */
+TCase *openapi_mutants(void); /* that all this can fail: it is run against documents that are wrong */
+/* Effect: makes the document wrong as TB_OPENAPI_MUTANT says. Return: whether it says so. */
+bool openapi_become_mutant(const char *text);
+TCase *openapi_mutant_parts(void); /* what is run against those */
 
 #endif

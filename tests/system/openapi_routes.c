@@ -10,7 +10,7 @@
 enum { ROUTES_MAX = 128 };
 struct listed {
     char name[128];
-    bool admin, json;
+    bool admin, json, unlimited;
 };
 static struct listed routes[ROUTES_MAX];
 static size_t route_count;
@@ -29,6 +29,7 @@ static void list_routes(void)
         struct listed *route = &routes[route_count];
         (void)snprintf(route->name, sizeof route->name, "%s %s", verb, path);
         route->admin = strstr(line, " admin") != NULL;
+        route->unlimited = strstr(line, " unlimited") != NULL;
         route->json = strstr(line, " json") != NULL;
     }
     ck_assert_int_eq(pclose(pipe), 0);
@@ -45,6 +46,12 @@ START_TEST(routes_and_operations_are_the_same)
                       "%s: 401 goes with routes for the administrator", operation.name);
         ck_assert_msg((json_object_get(operation.json, "security") != NULL) == routes[i].admin,
                       "%s: security goes with routes for the administrator", operation.name);
+        ck_assert_msg((openapi_response(&operation, "429") != NULL) == !routes[i].unlimited &&
+                          openapi_is_limited(&operation) == !routes[i].unlimited,
+                      "%s: 429 goes with routes that count against the rate", operation.name);
+        ck_assert_msg((openapi_response(&operation, "403") != NULL) ==
+                          (strcmp(operation.verb, "GET") != 0 || strcmp(operation.path, "/ws") == 0),
+                      "%s: 403 goes with what changes something, and with the WebSocket", operation.name);
         ck_assert_msg((openapi_response(&operation, "415") != NULL) == routes[i].json,
                       "%s: 415 goes with routes that take JSON only", operation.name);
     }
@@ -107,6 +114,12 @@ TCase *openapi_routes(void)
     tcase_set_timeout(part, 60);
     tcase_add_test(part, routes_and_operations_are_the_same);
     tcase_add_test(part, every_path_takes_its_documented_methods_and_no_others);
+    return part;
+}
+
+TCase *openapi_served(void)
+{
+    TCase *part = tcase_create("served");
     tcase_add_test(part, the_gateway_serves_this_very_document);
     return part;
 }
