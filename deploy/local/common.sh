@@ -88,6 +88,10 @@ service_user_prepare() {
     if ! "${AS_SERVICE[@]}" test -x "$place/."; then
       # The securebit lets access(2), which asks for the real user, see that capability as well: s6-svstat calls it.
       AS_SERVICE=("${AS_SERVICE[@]:0:5}" --inh-caps=+dac_read_search --ambient-caps=+dac_read_search --securebits=+no_setuid_fixup --)
+      # A container's root may not have that capability itself.
+      "${AS_SERVICE[@]}" test -x "$place/." 2>/dev/null ||
+        fail "the user $SERVICE_USER cannot enter $place, and this machine does not let root allow it" \
+          "Put the clone where others may go, for instance below /srv, or use --data DIR there."
       return
     fi
   done

@@ -1,8 +1,10 @@
 # shellcheck shell=bash
 # install: the Debian packages the project needs. Only what is missing is asked for; with nothing missing apt is not touched.
 
-PACKAGES_UP=(gcc libc6-dev cmake ninja-build pkg-config libczmq-dev libprotobuf-c-dev protobuf-c-compiler libpq-dev libev-dev
-  libhttp-parser-dev libwslay-dev libjansson-dev libinih-dev uthash-dev check s6 postgresql-15 curl jq procps)
+# The images of docker-compose.yml are built with the first of these.
+PACKAGES_BUILD=(gcc libc6-dev cmake ninja-build pkg-config libczmq-dev libprotobuf-c-dev protobuf-c-compiler libpq-dev libev-dev
+  libhttp-parser-dev libwslay-dev libjansson-dev libinih-dev uthash-dev check)
+PACKAGES_UP=("${PACKAGES_BUILD[@]}" s6 postgresql-15 curl jq procps)
 PACKAGES_TEST=(clang-tidy clang-format shellcheck git)
 PACKAGES_TEST_UI=(chromium) # node and npm: ui.sh
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# test: everything CI runs. lint, then a Debug build (sanitizers) for the quick labels and a Release build for those that go by the clock, and the
-# page; a line per label, the logs of failures, and at last "N passed, M failed", counting Check cases (a ctest test without cases counts as one).
+# test: everything CI runs. lint, then a Debug build (sanitizers) for the quick labels and a Release build for those that go by the clock, the
+# page, and the containers, where there can be any; a line per label, the logs of failures, and at last "N passed, M failed", counting Check
+# cases (a ctest test without cases counts as one).
 
 TEST_DEBUG_LABELS=(unit fuzz actor sim)
 TEST_RELEASE_LABELS=(system fault)
@@ -8,7 +9,7 @@ TESTS_PASSED=0 TESTS_FAILED=0
 
 # test_command [LABEL…]
 test_command() {
-  local label labels=("$@") known=(lint "${TEST_DEBUG_LABELS[@]}" "${TEST_RELEASE_LABELS[@]}" ui)
+  local label labels=("$@") known=(lint "${TEST_DEBUG_LABELS[@]}" "${TEST_RELEASE_LABELS[@]}" ui compose)
   for label in ${labels[@]+"${labels[@]}"}; do
     [[ " ${known[*]} " == *" $label "* ]] || wrong_usage "there is no test label $label (there are: ${known[*]})"
   done
@@ -20,6 +21,7 @@ test_command() {
   test_has "${TEST_DEBUG_LABELS[@]}" && test_build Debug "$TULIP_HOME/build/debug" "${TEST_DEBUG_LABELS[@]}"
   test_has "${TEST_RELEASE_LABELS[@]}" && test_build Release "$TULIP_HOME/build/release" "${TEST_RELEASE_LABELS[@]}"
   test_has ui && test_ui
+  ! test_has compose || test_compose
   say "$TESTS_PASSED passed, $TESTS_FAILED failed"
   ((TESTS_FAILED == 0 && TESTS_PASSED > 0))
 }
@@ -46,6 +48,22 @@ test_lint() {
   counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$TULIP_HOME/build/lint.log" | tail -n 1)
   # shellcheck disable=SC2086 # two words on purpose
   test_count lint ${counts:-0 1} $((SECONDS - begin))
+}
+
+# docker-compose.yml on a real engine. A machine that cannot run containers has not passed: it is said, and counted nowhere.
+test_compose() {
+  local begin=$SECONDS log=$TULIP_HOME/build/compose.log counts state=0
+  mkdir -p "$TULIP_HOME/build"
+  "$TULIP_HOME/tests/compose/run" >"$log" 2>&1 || state=$?
+  if ((state == 77)); then
+    warn "THE CONTAINERS WERE NOT TESTED: this machine cannot run them"
+    printf '%-8s %s\n' compose "$(tail -n 1 "$log")"
+    return 0
+  fi
+  ((state == 0)) || grep -v ' ok ' "$log" | tail -n 60 | cut -c 1-300
+  counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)
+  # shellcheck disable=SC2086 # two words on purpose
+  test_count compose ${counts:-0 1} $((SECONDS - begin))
 }
 
 # test_build TYPE DIR LABEL…: builds, and runs those of the labels that are wanted.
