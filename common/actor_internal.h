@@ -103,6 +103,7 @@ struct actor {
     int health_fd; /* of health_file; -1: none */
     bool health_failed;
     struct arena heartbeat_arena;
+    int64_t started_at_us;
     uint64_t lag;
     struct actor_metric_numbers numbers;
 };

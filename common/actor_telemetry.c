@@ -126,6 +126,7 @@ void telemetry_send(struct actor *actor)
     heartbeat.restarts = (uint32_t)config_integer(actor->config, "restarts");
     heartbeat.lag = actor->lag;
     heartbeat.sent_at_us = clock_now_us();
+    heartbeat.started_at_us = actor->started_at_us;
     heartbeat.leader = actor->spec->leads == NULL || actor->leading;
     heartbeat.metrics = metrics_messages(actor->metrics, &actor->heartbeat_arena, &heartbeat.n_metrics);
     bus_send(actor->telemetry, NULL, TB__MESSAGE_TYPE__HEARTBEAT, &heartbeat.base, TB__STREAM__STREAM_UNSPECIFIED, 0);
@@ -153,6 +154,7 @@ int telemetry_init(struct actor *actor, struct err *err)
         return -1;
     snprintf(name, sizeof name, "telemetry-%s-%s", actor->spec->name, config_text(actor->config, "instance"));
     struct bus_link_spec spec = {.name = name, .kind = BUS_PUB, .binds = true};
+    actor->started_at_us = clock_now_us();
     arena_init(&actor->heartbeat_arena, HEARTBEAT_ARENA_BYTES);
     add_metrics(actor);
     actor->telemetry = bus_open(actor->bus, &spec, NULL, NULL, err);

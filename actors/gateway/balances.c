@@ -4,10 +4,11 @@
 #include "operations.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "balances.pb-c.h"
 
-enum { BALANCE_DEADLINE_MS = 5000 };
+enum { BALANCE_DEADLINE_MS = 5000, REASON_MAX = 200 };
 
 /* Return: the result when the command was carried out; NULL after answering with the problem otherwise. */
 static const Tb__BalanceResult *accepted(struct http_request *request, const ProtobufCMessage *message,
@@ -34,11 +35,31 @@ static const Tb__BalanceResult *accepted(struct http_request *request, const Pro
     return result;
 }
 
+/* Return: whether it may stand in the audit trail: 1 to REASON_MAX printable ASCII characters. */
+static bool is_reason(const char *text)
+{
+    size_t length = strlen(text);
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < ' ' || text[i] > '~') {
+            return false;
+        }
+    }
+    return length > 0 && length <= REASON_MAX;
+}
+
 static void send_command(struct gateway *gateway, struct http_request *request, Tb__BalanceCommand *command,
                          command_handler *handler)
 {
-    char actor[96];
-    snprintf(actor, sizeof(actor), "api:%s", request->client_address);
+    char actor[96 + REASON_MAX];
+    const char *reason = http_header(request, "X-TB-Reason");
+    if (reason != NULL && (http_header_count(request, "X-TB-Reason") != 1 || !is_reason(reason))) {
+        struct field_errors errors = {0};
+        field_error(&errors, "X-TB-Reason", "INVALID", "must be 1 to 200 printable ASCII characters, once");
+        problem_respond_fields(request, &errors);
+        return;
+    }
+    snprintf(actor, sizeof(actor), "api:%s%s%s", request->client_address, reason != NULL ? ", reason: " : "",
+             reason != NULL ? reason : "");
     command->actor = actor;
     gateway_command(gateway, LINK_BALANCE_COMMAND, TB__MESSAGE_TYPE__BALANCE_COMMAND, &command->base, true,
                     BALANCE_DEADLINE_MS, request, handler);

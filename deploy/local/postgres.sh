@@ -56,7 +56,8 @@ postgres_create() {
 postgres_configure() {
   stage postgres/postgresql.conf "$(postgres_configuration)"
   stage postgres/pg_hba.conf "# Written by ./tulip up. Who you are is what the kernel says (peer); who may be which role is in pg_ident.conf.
-local all all peer map=tulip"
+local all all peer map=tulip
+local replication all peer map=tulip"
   stage postgres/pg_ident.conf "$(postgres_ident)"
 }
 

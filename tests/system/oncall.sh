@@ -1,0 +1,357 @@
+#!/usr/bin/env bash
+# oncall: what someone on call uses, against all processes: top, tap, trace, dlq, doctor. Each is also used wrongly, where nothing runs, and on a
+# system that was broken on purpose. Every case says what is expected; the last line counts them the way Check does.
+set -uo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.." || exit 1
+# shellcheck source=tests/system/cases.sh
+source tests/system/cases.sh oncall
+DATA=$PLACE/data NOTHING=$PLACE/nothing TOKEN=s3cret
+port=$(free_port)
+URL=http://127.0.0.1:$port
+
+cases_of_words() {
+  tulip top --often
+  expect "top: an unknown option" 2 "unknown option --often"
+  tulip top orders
+  expect "top takes no stream" 2 "does not take 'orders'"
+  tulip top --interval 0
+  expect "top: an interval of nothing" 2 "0.2 to 3600 seconds"
+  tulip top --interval 1x
+  expect "top: an interval that is none" 2 "not '1x'"
+  tulip tap
+  expect "tap what?" 2 "tap what?"
+  tulip tap trades
+  expect "tap: an unknown stream" 2 "no stream or link 'trades'"
+  tulip tap orders-stage
+  expect "tap: a link that hands work on is not for listening" 2 "takes messages away"
+  tulip tap orders-command
+  expect "tap: a link of questions is not either" 2 "questions and answers"
+  tulip tap orders --type TradeExecuted
+  expect "tap: a type of another stream, and those there are" 2 "OrderReceived CancelRequested"
+  tulip tap orders --from 0
+  expect "tap: sequences begin at 1" 2 "from 1 on"
+  tulip tap orders --limit -3
+  expect "tap: a limit below nothing" 2 "from 1 on"
+  tulip tap executions --order be-2.5
+  expect "tap: an order of another region" 2 "--order is an order's id"
+  tulip tap orders --from
+  expect "tap: an option without its value" 2 "needs a value"
+  tulip tap telemetry --user clusius
+  expect "tap: telemetry has no users" 2 "telemetry has no users"
+  tulip tap orders-feed --from 3
+  expect "tap: a link has no history" 2 "name the stream"
+  tulip trace
+  expect "trace which?" 2 "trace which order"
+  tulip trace 'a b'
+  expect "trace: no id" 2 "neither an order's id"
+  tulip dlq
+  expect "dlq what?" 2 "list, show, redrive or discard"
+  tulip dlq drop nl-1.1
+  expect "dlq: an unknown command" 2 "no command drop"
+  tulip dlq redrive
+  expect "dlq redrive which?" 2 "ids, or --all"
+  tulip dlq redrive --all nl-1.1
+  expect "dlq: all, and one" 2 "without ids"
+  tulip dlq discard nl-1.1
+  expect "dlq discard wants a reason" 2 "say why with --reason"
+  tulip dlq discard nl-1.1 --reason "$(printf 'line\nbreak')"
+  expect "dlq: a reason that cannot be kept" 2 "printable ASCII"
+  tulip doctor --fix
+  expect "doctor changes nothing" 2 "does not take --fix"
+  tulip backup
+  expect "backup where to?" 2 "takes one directory"
+  tulip help
+  local word
+  for word in top tap trace dlq doctor backup restore; do expect "help names $word" 0 "./tulip $word"; done
+}
+
+cases_of_nothing() {
+  local words
+  for words in "top --once" "tap orders" "trace nl-1.1" "dlq list" "backup $PLACE/b"; do
+    # shellcheck disable=SC2086 # words
+    tulip $words --data "$NOTHING"
+    expect "$words where nothing runs" 3 "not running"
+  done
+  tulip doctor --data "$NOTHING" --port "$port"
+  expect "doctor before the first start" 0 "nothing in $NOTHING yet"
+  tulip top --once --url http://127.0.0.1:1
+  expect "an address where nobody is" 1 "does not answer"
+  tulip trace nl-1.1 --url 127.0.0.1
+  expect "an address that is none" 2 "is an address like"
+  tulip restore "$PLACE" --data "$NOTHING"
+  expect "restore of what is no backup" 1 "is no backup"
+}
+
+order() { # order KEY [SEED]: places one and prints its id
+  curl -s -m 20 "$URL/api/orders?" -H 'Content-Type: application/json' -d "{\"userId\":\"clusius\",\"side\":\"BUY\",\"quantity\":2,\"price\":\"124.20\",\"idempotencyKey\":\"$1\",\"simulationSeed\":\"${2:-partial:2}\"}" | jq -r .orderId
+}
+
+cases_of_top() {
+  local word
+  tulip top --once --data "$DATA"
+  for word in "TulipBroker nl-1" sequencer/1 simfill/1 balance/1 gateway/1 persona/1 reconciler/1 leader orders-command outbox-stage "alarms none" "orders/s" "latency p50/p99" "malformed 0"; do
+    expect "top --once shows $word" 0 "$word"
+  done
+  expect_that "and no control codes when it is piped" without "$OUTPUT" $'\033'
+  tulip top --once --json --data "$DATA"
+  expect_that "top --json is JSON with six actors, none dead" is_json "$OUTPUT" '(.actors | length) == 6 and all(.actors[]; .dead | not) and (.actors[0].uptimeSeconds > 0) and (.heads | length) >= 5'
+  tulip top --once --url "$URL"
+  expect "top over HTTP alone" 0 "sequencer/1"
+  TULIP_IN=$PLACE/keys
+  mkfifo "$TULIP_IN"
+  TERM=xterm script -qec "./tulip top --data $DATA" "$PLACE/screen" <"$TULIP_IN" >/dev/null 2>&1 &
+  local viewer=$!
+  exec 7>"$TULIP_IN"
+  expect_that "top takes the screen" soon 200 grep -q 'reconciler/1' "$PLACE/screen"
+  printf q >&7
+  exec 7>&-
+  expect_that "q ends it" ended_with "$viewer" 0
+  expect_that "and the screen is given back" grep -qF $'\033[?1049l' "$PLACE/screen"
+}
+
+cases_of_tap() {
+  local tap last id
+  ./tulip tap executions --json --data "$DATA" >"$PLACE/executions" 2>"$PLACE/errors" &
+  tap=$!
+  # A SUB hears nothing before it is connected: orders until the first comes through.
+  expect_that "a tap hears trades off the wire" soon 100 heard_after_order "$PLACE/executions"
+  id=$(order tap-last)
+  expect_that "with their orders" soon 100 grep -q "\"type\":\"OrderAccepted\",\"source\":\"wire\",\"orderId\":\"$id\"" "$PLACE/executions"
+  kill -INT "$(program_of "$tap")"
+  expect_that "Ctrl-C ends it well" ended_with "$tap" 0
+  expect_that "it had nothing to complain of" test ! -s "$PLACE/errors"
+  expect_that "money is text with two decimals" is_json "$(head -n 1 "$PLACE/executions")" '.price == "124.20" and .type != null and (.traceId | length) == 32'
+
+  last=$(./tulip psql --data "$DATA" -qAtc 'SELECT max(seq) FROM orders')
+  tulip tap orders --from 1 --limit "$last" --json --data "$DATA"
+  expect_that "--from reads the history, dense from its first on" is_dense "$OUTPUT" 1 "$last"
+  tulip tap executions --from 1 --limit 1 --order "$id" --type OrderAccepted --data "$DATA"
+  expect "filters" 0 "OrderAccepted  $id  clusius BUY 2 @ 124.20 = 248.40"
+  tulip tap balances --from 1 --limit 1 --user oosterwijck --data "$DATA"
+  expect "balances" 0 "oosterwijck +10000.00 -> 10000.00  OPENING_BALANCE"
+  tulip tap ops --from 2 --limit 1 --json --data "$DATA"
+  expect_that "ops, from the middle on" is_json "$OUTPUT" '.seq == 2 and .type == "PersonaCreated" and .persona.displayName != ""'
+  tulip tap telemetry --limit 3 --json --data "$DATA"
+  expect_that "telemetry" is_json "$(head -n 1 <<<"$OUTPUT")" '.stream == "telemetry" and (.metrics | length) > 5 and .startedAt != null'
+  tulip tap orders --from 1 --limit 2 --url "$URL" --json
+  expect_that "over HTTP alone" is_dense "$OUTPUT" 1 2
+  OUTPUT=$(timeout 60 ./tulip tap telemetry --data "$DATA" 2>&1 >/dev/full | head -n 3) CODE=0
+  ./tulip tap telemetry --data "$DATA" 2>"$PLACE/errors" | head -n 1 >"$PLACE/one"
+  CODE=${PIPESTATUS[0]} OUTPUT=$(cat "$PLACE/errors")
+  expect "a pipe that nobody reads any more ends it quietly" 0
+  expect_that "without a word" test ! -s "$PLACE/errors"
+}
+
+# From the database, then live, while orders come and the sequencer dies: neither hole nor double.
+cases_of_joining() {
+  local first tap i
+  first=$(($(./tulip psql --data "$DATA" -qAtc 'SELECT max(seq) FROM orders') - 3))
+  ./tulip tap orders --from "$first" --limit 64 --json --data "$DATA" >"$PLACE/joined" 2>&1 &
+  tap=$!
+  for i in {1..60}; do
+    order "join-$i" >/dev/null
+    [[ $i != 20 ]] || ./tulip kill sequencer --data "$DATA" >/dev/null
+  done
+  expect_that "it ends at its limit" ended_with "$tap" 0
+  expect_that "history and wire join without hole or double, over a dead sequencer too" is_dense "$(grep -v '"gap"' "$PLACE/joined")" "$first" $((first + 63))
+}
+
+cases_of_trace() {
+  local id trace
+  id=$(order traced)
+  expect_that "a traced order settles" soon 100 settled "$id"
+  tulip trace "$id" --data "$DATA"
+  for word in "gateway order" "sequencer append" "simfill fill" "outbox wait" "balance settle" "orderId=$id" "|="; do expect "trace shows $word" 0 "$word"; done
+  trace=$(./tulip trace "$id" --json --data "$DATA" | jq -r .traceId)
+  tulip trace "$trace" --url "$URL"
+  expect "by its trace, over HTTP" 0 "trace $trace"
+  tulip trace "${id##*.}" --data "$DATA"
+  expect "by its number" 0 "trace $trace"
+  tulip trace nl-1.999999 --data "$DATA"
+  expect "an order that is not there" 1 "there is no order nl-1.999999"
+  tulip trace 00000000000000000000000000000001 --data "$DATA"
+  expect "a trace that is not there" 1 "there is no trace"
+}
+
+dead_letters() {
+  [[ $(./tulip dlq list --json --data "$DATA" | jq .depth) == "$1" ]]
+}
+
+cases_of_dlq() {
+  local ids
+  tulip dlq list --data "$DATA"
+  expect "an empty queue" 0 "is empty"
+  order dead-1 poison-balance >/dev/null
+  order dead-2 poison-balance >/dev/null
+  order dead-3 poison-balance >/dev/null
+  expect_that "three adjustments die" soon 300 dead_letters 3
+  mapfile -t ids < <(./tulip dlq list --json --data "$DATA" | jq -r '.items[].dlqId')
+  tulip dlq list --data "$DATA"
+  expect "list" 0 "3 waiting"
+  tulip dlq show "${ids[0]}" --data "$DATA"
+  expect "show" 0 "is poisoned"
+  tulip dlq show nl-1.999999 --data "$DATA"
+  expect "show of none" 1 "no dead letter nl-1.999999 waiting"
+  TB_ADMIN_TOKEN=wrong tulip dlq redrive "${ids[0]}" --url "$URL"
+  expect "a wrong token" 1 "another one"
+  tulip dlq redrive "${ids[0]}" --url "$URL"
+  expect "no token" 1 "not given"
+  TB_ADMIN_TOKEN=$TOKEN tulip dlq redrive "${ids[0]}" nl-1.999999 --url "$URL" --reason "repaired by hand"
+  expect "one is redriven, one is not there" 1 "1 redriven, 1 not"
+  tulip dlq discard "${ids[1]}" --reason "written off, ticket 17" --data "$DATA"
+  expect "discard, with the instance's own token" 0 "discarded"
+  tulip dlq discard "${ids[1]}" --reason again --data "$DATA"
+  expect "pressing again changes nothing" 0 "discarded"
+  tulip dlq redrive "${ids[1]}" --data "$DATA"
+  expect "what was discarded is not redriven" 1 "another end"
+  tulip dlq redrive --all --json --data "$DATA"
+  expect_that "the rest, as JSON" is_json "$OUTPUT" '.failed == 0 and (.items | length) == 1'
+  expect_that "the queue is empty again" soon 50 dead_letters 0
+  tulip psql --data "$DATA" -qAtc "SELECT string_agg(action || '=' || actor, ' / ' ORDER BY action_id) FROM admin_actions"
+  expect "the audit trail has both reasons" 0 "redrive=api:127.0.0.1, reason: repaired by hand / discard=api:127.0.0.1, reason: written off, ticket 17"
+}
+
+doctor() {
+  tulip doctor --data "$DATA" "$@"
+}
+
+simfill_state() {
+  [[ $(s6-svstat -o up "$DATA/service/simfill-1") == "$1" ]]
+}
+
+cases_of_doctor() {
+  local pid
+  doctor
+  expect "the doctor finds nothing" 0 "all is well"
+  expect "and says that there is no backup" 0 "there never was one"
+  doctor --json
+  expect_that "as JSON" is_json "$OUTPUT" '.ok and (.checks | length) > 15 and any(.checks[]; .id == "port" and .status == "OK")'
+
+  s6-svc -d "$DATA/service/simfill-1"
+  soon 100 simfill_state false
+  doctor
+  expect "an actor that was stopped: named" 1 "simfill/1 has no process"
+  expect "an actor that was stopped: not heard" 1 "simfill/1 is DEAD"
+  expect "an actor that was stopped: what helps" 1 "s6-svc -u"
+  tulip top --once --data "$DATA"
+  expect "top shows it as dead" 0 "DEAD"
+  expect "top shows the cue" 0 "CUE    az-blip"
+  s6-svc -u "$DATA/service/simfill-1"
+  expect_that "it comes back" soon 200 is_ready "$port"
+
+  chmod 0755 "$DATA/postgres"
+  doctor
+  expect "a directory that others may enter" 1 "may be entered by others (mode 755)"
+  chmod 0700 "$DATA/postgres"
+  if ((EUID == 0)); then
+    chown nobody "$DATA/log/simfill-1"
+    doctor
+    expect "a file of someone else" 1 "belongs to nobody, not to"
+    chown --reference="$DATA" "$DATA/log/simfill-1"
+  fi
+  ./tulip psql --data "$DATA" -qc "UPDATE schema_migrations SET checksum = 'x' || checksum WHERE number = 2"
+  doctor
+  expect "a migration that was changed" 1 "changed after they were applied: 0002_sequencer"
+  ./tulip psql --data "$DATA" -qc "UPDATE schema_migrations SET checksum = substr(checksum, 2), number = 902 WHERE number = 2"
+  doctor
+  expect "a migration that is missing" 1 "not applied: 0002_sequencer"
+  ./tulip psql --data "$DATA" -qc "UPDATE schema_migrations SET number = 2 WHERE number = 902"
+  ./tulip psql --data "$DATA" -qc "UPDATE orders SET created_at = created_at + interval '1 hour' WHERE seq = (SELECT max(seq) FROM orders)"
+  doctor
+  expect "a clock that was set back" 1 "from the future"
+  ./tulip psql --data "$DATA" -qc "UPDATE orders SET created_at = created_at - interval '1 hour' WHERE seq = (SELECT max(seq) FROM orders)"
+
+  env -i PATH="$PATH" TB_RUN_DIR="$DATA/run" TB_INSTANCE=9 TB_DATABASE_URL="$(<"$DATA/database_url")" PGUSER=tb_persona \
+    "${ASAN_OPTIONS:+ASAN_OPTIONS=$ASAN_OPTIONS}" "$TB_BUILD_DIR/bin/tb-persona" >/dev/null 2>&1 &
+  pid=$!
+  soon 100 grep -qsz TB_INSTANCE=9 "/proc/$pid/environ"
+  doctor
+  expect "a process that nobody supervises" 1 "tb-persona ($pid)"
+  kill "$pid"
+  wait "$pid" 2>/dev/null
+
+  tulip doctor --data "$NOTHING" --port "$port"
+  expect "a port that is taken" 1 "port $port is taken by another program (process"
+  expect "a port that is taken: what helps" 1 "--port $((port + 1))"
+  if ((EUID == 0)) && mkdir "$PLACE/small" && mount -t tmpfs -o size=64m,nr_inodes=100 none "$PLACE/small" 2>/dev/null; then
+    tulip doctor --data "$PLACE/small/data" --port 1
+    expect "a disk that is too small" 1 "MiB are free where $PLACE/small/data lies"
+    expect "too few inodes" 1 "files can still be made"
+    umount "$PLACE/small"
+  fi
+  OUTPUT=$(ulimit -n 1024 && ./tulip doctor --data "$DATA" 2>&1) && CODE=0 || CODE=$?
+  expect "too few descriptors" 1 "only 1024 open files"
+  mkdir "$PLACE/newer" && echo 99 >"$PLACE/newer/layout" && chown nobody "$PLACE/newer" 2>/dev/null
+  tulip doctor --data "$PLACE/newer" --port 1
+  expect "data of a newer version" 1 "made by a newer TulipBroker"
+  rm -r "$PLACE/newer"
+
+  s6-svc -d "$DATA/service/postgres"
+  soon 300 test "$(s6-svstat -o up "$DATA/service/postgres")" = false
+  doctor
+  expect "a database that is away" 1 "it does not answer"
+  s6-svc -u "$DATA/service/postgres"
+  expect_that "it comes back, and all with it" soon 600 is_ready "$port"
+  kill -9 "$(pgrep -f "^s6-svscan $DATA/service\$")"
+  doctor
+  expect "a supervisor that was killed" 1 "s6-svscan was killed"
+  tulip down --data "$DATA"
+  doctor
+  expect "a system that is down" 1 "not running"
+}
+
+# --- words of this test ---
+
+is_json() { # is_json TEXT CONDITION
+  jq -e "$2" <<<"$1" >/dev/null 2>&1 || { printf '%s\n' "$1" | head -c 2000 && return 1; }
+}
+
+without() {
+  [[ $1 != *"$2"* ]]
+}
+
+is_dense() { # is_dense LINES FIRST LAST
+  local got
+  got=$(jq -r .seq <<<"$1" | tr '\n' ' ')
+  [[ $got == "$(seq -s ' ' "$2" "$3") " ]] || { printf 'got: %s\n' "$got" && return 1; }
+}
+
+heard_after_order() {
+  order "first-$((HEARD = ${HEARD:-0} + 1))" >/dev/null
+  [[ -s $1 ]]
+}
+
+settled() {
+  ./tulip trace "$1" --json --data "$DATA" | jq -e 'any(.spans[]; .name == "settle")' >/dev/null
+}
+
+# The tb-console behind a ./tulip in the background: the same process, or its child.
+program_of() {
+  if [[ $(cat "/proc/$1/comm" 2>/dev/null) == tb-console ]]; then printf '%s\n' "$1"; else pgrep -P "$1" -x tb-console; fi
+}
+
+ended_with() { # ended_with PID CODE
+  local pid=$1 code
+  soon 200 has_ended "$pid" || { kill "$pid" 2>/dev/null && return 1; }
+  wait "$pid" && code=0 || code=$?
+  [[ $code == "$2" ]] || { printf 'it ended with %s\n' "$code" && return 1; }
+}
+
+has_ended() {
+  ! kill -0 "$1" 2>/dev/null
+}
+
+cases_of_words
+cases_of_nothing
+TB_ADMIN_TOKEN=$TOKEN TB_SIMFILL_DELAY_MS=0 tulip up --data "$DATA" --port "$port" --detach
+expect "up" 0 "ready: $URL"
+((CODE == 0)) || cases_end
+cases_of_top
+cases_of_tap
+cases_of_joining
+cases_of_trace
+cases_of_dlq
+tulip audit --data "$DATA"
+expect "every invariant holds" 0
+cases_of_doctor
+cases_end
