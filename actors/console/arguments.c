@@ -266,6 +266,7 @@ enum arguments_outcome arguments_read(struct arguments *arguments, int argc, cha
     *arguments = (struct arguments){.run_dir = setting("TB_RUN_DIR", ""),
                                     .topology = setting("TB_TOPOLOGY", ""),
                                     .region = setting("TB_REGION", "nl-1"),
+                                    .plaintext = strcmp(setting("TB_BUS_PLAINTEXT", "false"), "true") == 0,
                                     .database_url = setting("TB_DATABASE_URL", ""),
                                     .database_user = "tb_audit",
                                     .feed_fd = -1,

@@ -19,6 +19,7 @@ struct arguments {
     const char *run_dir;
     const char *topology; /* "" = none */
     const char *region;
+    bool plaintext;           /* TCP without CURVE is allowed (TB_BUS_PLAINTEXT=true) */
     const char *database_url; /* "" = the database is not asked */
     const char *database_user;
     bool json;

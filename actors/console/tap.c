@@ -301,7 +301,8 @@ static int open_bus(struct tap *tap, struct err *err)
                                   .topology_file = tap->arguments->topology,
                                   .region = tap->arguments->region,
                                   .sender = "console/tap",
-                                  .boot_id = boot_id};
+                                  .boot_id = boot_id,
+                                  .plaintext = tap->arguments->plaintext};
     tap->bus = bus_new(tap->loop, &options, err);
     if (tap->bus == NULL)
         return -1;

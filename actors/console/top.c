@@ -231,6 +231,7 @@ static int listen_to_actors(struct top *top, struct err *err)
                                   .region = top->arguments->region,
                                   .sender = "console/top",
                                   .boot_id = boot_id,
+                                  .plaintext = top->arguments->plaintext,
                                   .frame_max_bytes = FRAME_BYTES_MAX};
     struct bus_link_spec spec = {.name = "telemetry", .kind = BUS_SUB};
     top->bus = bus_new(top->loop, &options, err);

@@ -227,9 +227,9 @@ doctor_port() {
 
 # --- the database ---
 
-# doctor_ask SQL: the answer, as the audit's role. Return: false when there is none.
+# doctor_ask SQL: the answer, as the audit's role. Return: false when there is none within ten seconds.
 doctor_ask() {
-  PGCONNECT_TIMEOUT=5 PGOPTIONS='-c statement_timeout=5s' psql_as tb_audit -qAt -v ON_ERROR_STOP=1 -c "$1" 2>/dev/null
+  PGUSER=tb_audit PGOPTIONS='-c statement_timeout=5s' timeout 10 "$PG_BIN/psql" -X -d "$(database_url)" -qAt -v ON_ERROR_STOP=1 -c "$1" 2>/dev/null
 }
 
 doctor_database() {

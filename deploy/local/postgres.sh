@@ -168,8 +168,9 @@ psql_superuser() {
   PGUSER=$SERVICE_USER PGHOST=$RUN_DIR "$PG_BIN/psql" -X -d "$@"
 }
 
+# Whether it takes statements. A server whose log cannot be written (a full disk) takes connections and then stands still, so there is a limit.
 postgres_answers() {
-  psql_superuser postgres -qAtc 'SELECT 1' >/dev/null 2>&1
+  PGUSER=$SERVICE_USER PGHOST=$RUN_DIR PGCONNECT_TIMEOUT=4 timeout 5 "$PG_BIN/psql" -X -d postgres -qAtc 'SELECT 1' >/dev/null 2>&1
 }
 
 # Effect: waits until the database takes statements, and makes our database in a new cluster.

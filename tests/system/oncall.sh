@@ -3,7 +3,7 @@
 # system that was broken on purpose. Every case says what is expected; the last line counts them the way Check does.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit 1
-# shellcheck source=tests/system/cases.sh
+# shellcheck source=/dev/null
 source tests/system/cases.sh oncall
 DATA=$PLACE/data NOTHING=$PLACE/nothing TOKEN=s3cret
 port=$(free_port)
@@ -301,6 +301,7 @@ cases_of_doctor() {
 }
 
 # --- words of this test ---
+# shellcheck disable=SC2317 # they are called by name
 
 is_json() { # is_json TEXT CONDITION
   jq -e "$2" <<<"$1" >/dev/null 2>&1 || { printf '%s\n' "$1" | head -c 2000 && return 1; }
