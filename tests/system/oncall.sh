@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# oncall: what someone on call uses, against all processes: top, tap, trace, dlq, doctor. Each is also used wrongly, where nothing runs, and on a
-# system that was broken on purpose. Every case says what is expected; the last line counts them the way Check does.
+# oncall: what someone on call uses, against all processes: top, tap, trace, dlq, doctor. Each is also used wrongly, and
+# where nothing runs. Every case says what is expected; the last line counts them the way Check does.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit 1
 # shellcheck source=/dev/null
@@ -215,89 +215,12 @@ doctor() {
   tulip doctor --data "$DATA" "$@"
 }
 
-simfill_state() {
-  [[ $(s6-svstat -o up "$DATA/service/simfill-1") == "$1" ]]
-}
-
 cases_of_doctor() {
-  local pid
   doctor
   expect "the doctor finds nothing" 0 "all is well"
   expect "and says that there is no backup" 0 "there never was one"
   doctor --json
   expect_that "as JSON" is_json "$OUTPUT" '.ok and (.checks | length) > 15 and any(.checks[]; .id == "port" and .status == "OK")'
-
-  s6-svc -d "$DATA/service/simfill-1"
-  soon 100 simfill_state false
-  doctor
-  expect "an actor that was stopped: named" 1 "simfill/1 has no process"
-  expect "an actor that was stopped: not heard" 1 "simfill/1 is DEAD"
-  expect "an actor that was stopped: what helps" 1 "s6-svc -u"
-  tulip top --once --data "$DATA"
-  expect "top shows it as dead" 0 "DEAD"
-  expect "top shows the cue" 0 "CUE    az-blip"
-  s6-svc -u "$DATA/service/simfill-1"
-  expect_that "it comes back" soon 200 is_ready "$port"
-
-  chmod 0755 "$DATA/postgres"
-  doctor
-  expect "a directory that others may enter" 1 "may be entered by others (mode 755)"
-  chmod 0700 "$DATA/postgres"
-  if ((EUID == 0)); then
-    chown nobody "$DATA/log/simfill-1"
-    doctor
-    expect "a file of someone else" 1 "belongs to nobody, not to"
-    chown --reference="$DATA" "$DATA/log/simfill-1"
-  fi
-  ./tulip psql --data "$DATA" -qc "UPDATE schema_migrations SET checksum = 'x' || checksum WHERE number = 2"
-  doctor
-  expect "a migration that was changed" 1 "changed after they were applied: 0002_sequencer"
-  ./tulip psql --data "$DATA" -qc "UPDATE schema_migrations SET checksum = substr(checksum, 2), number = 902 WHERE number = 2"
-  doctor
-  expect "a migration that is missing" 1 "not applied: 0002_sequencer"
-  ./tulip psql --data "$DATA" -qc "UPDATE schema_migrations SET number = 2 WHERE number = 902"
-  ./tulip psql --data "$DATA" -qc "UPDATE orders SET created_at = created_at + interval '1 hour' WHERE seq = (SELECT max(seq) FROM orders)"
-  doctor
-  expect "a clock that was set back" 1 "from the future"
-  ./tulip psql --data "$DATA" -qc "UPDATE orders SET created_at = created_at - interval '1 hour' WHERE seq = (SELECT max(seq) FROM orders)"
-
-  env -i PATH="$PATH" TB_RUN_DIR="$DATA/run" TB_INSTANCE=9 TB_DATABASE_URL="$(<"$DATA/database_url")" PGUSER=tb_persona \
-    "${ASAN_OPTIONS:+ASAN_OPTIONS=$ASAN_OPTIONS}" "$TB_BUILD_DIR/bin/tb-persona" >/dev/null 2>&1 &
-  pid=$!
-  soon 100 grep -qsz TB_INSTANCE=9 "/proc/$pid/environ"
-  doctor
-  expect "a process that nobody supervises" 1 "tb-persona ($pid)"
-  kill "$pid"
-  wait "$pid" 2>/dev/null
-
-  tulip doctor --data "$NOTHING" --port "$port"
-  expect "a port that is taken" 1 "port $port is taken by another program (process"
-  expect "a port that is taken: what helps" 1 "--port $((port + 1))"
-  if ((EUID == 0)) && mkdir "$PLACE/small" && mount -t tmpfs -o size=64m,nr_inodes=100 none "$PLACE/small" 2>/dev/null; then
-    tulip doctor --data "$PLACE/small/data" --port 1
-    expect "a disk that is too small" 1 "MiB are free where $PLACE/small/data lies"
-    expect "too few inodes" 1 "files can still be made"
-    umount "$PLACE/small"
-  fi
-  OUTPUT=$(ulimit -n 1024 && ./tulip doctor --data "$DATA" 2>&1) && CODE=0 || CODE=$?
-  expect "too few descriptors" 1 "only 1024 open files"
-  mkdir "$PLACE/newer" && echo 99 >"$PLACE/newer/layout" && chown nobody "$PLACE/newer" 2>/dev/null
-  tulip doctor --data "$PLACE/newer" --port 1
-  expect "data of a newer version" 1 "made by a newer TulipBroker"
-  rm -r "$PLACE/newer"
-
-  s6-svc -d "$DATA/service/postgres"
-  soon 300 test "$(s6-svstat -o up "$DATA/service/postgres")" = false
-  doctor
-  expect "a database that is away" 1 "it does not answer"
-  s6-svc -u "$DATA/service/postgres"
-  expect_that "it comes back, and all with it" soon 600 is_ready "$port"
-  kill -9 "$(pgrep -f "^s6-svscan $DATA/service\$")"
-  doctor
-  expect "a supervisor that was killed" 1 "s6-svscan was killed"
-  tulip down --data "$DATA"
-  doctor
-  expect "a system that is down" 1 "not running"
 }
 
 # --- words of this test ---

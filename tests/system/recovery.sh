@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # recovery: the procedures of docs/RUNBOOK.md that must not be tried for the first time at night: a backup under load and its restore, by pg_basebackup
-# and by pg_dump, and a full disk. Nothing that was answered with 201 may be missing afterwards, and the audit must pass.
+# and by pg_dump. Nothing that was answered with 201 may be missing afterwards, and the audit must pass.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit 1
 # shellcheck source=/dev/null
 source tests/system/cases.sh recovery
-DATA=$PLACE/data SMALL=$PLACE/small
+DATA=$PLACE/data
 port=$(free_port)
 PG_BIN=/usr/lib/postgresql/15/bin
 export TB_SIMFILL_DELAY_MS=0
@@ -98,48 +98,5 @@ cases_of_dump() {
   expect "the audit of what came out of the dump" 0 "all invariants hold"
 }
 
-# A disk of a few hundred MiB, filled to the last byte by someone else's file.
-cases_of_full_disk() {
-  ((EUID == 0)) && mkdir "$SMALL" && mount -t tmpfs -o size=420m none "$SMALL" 2>/dev/null || {
-    printf 'skipped: a small file system takes root\n'
-    return
-  }
-  TB_TEST_DISK_MIN_MIB=50 tulip up --data "$SMALL/data" --port "$port" --detach
-  expect "up on a small disk" 0 "ready"
-  load "$port" early 40 "$PLACE/answered"
-  expect_that "all is settled" soon 300 has_settled "$SMALL/data"
-  dd if=/dev/zero of="$SMALL/filler" bs=1M 2>/dev/null
-  dd if=/dev/zero of="$SMALL/filler2" bs=4k 2>/dev/null
-  # WAL that is there already is reused; big orders' keys make it run out.
-  expect_that "orders are refused sooner or later, and only refused" soon 200 refuses
-  tulip doctor --data "$SMALL/data"
-  expect "the doctor names it" 1 "MiB are free where"
-  rm "$SMALL/filler" "$SMALL/filler2"
-  expect_that "when there is room again all comes back by itself" soon 900 is_ready "$port"
-  load "$port" late 40 "$PLACE/answered"
-  expect_that "it takes orders again" grep -q '^late-' "$PLACE/answered"
-  expect_that "all is settled again" soon 600 has_settled "$SMALL/data"
-  expect_that "nothing that was answered is lost" all_there "$SMALL/data" "$PLACE/answered"
-  tulip audit --data "$SMALL/data"
-  expect "every invariant holds" 0 "all invariants hold"
-  tulip down --data "$SMALL/data"
-  expect "down" 0 "stopped"
-}
-
-# Whether an order is answered 503 by now: many with long keys, side by side.
-refuses() {
-  local long key
-  REFUSED_ROUND=$((${REFUSED_ROUND:-0} + 1))
-  long=$(printf 'k%.0s' {1..200})
-  # shellcheck disable=SC2016 # for the inner shell
-  seq 16 | xargs -P 4 -I{} bash -c '
-    code=$(curl -s -m 20 -o /dev/null -w "%{http_code}" "http://127.0.0.1:$1/api/orders" -H "Content-Type: application/json" \
-      -d "{\"userId\":\"clusius\",\"side\":\"SELL\",\"quantity\":1,\"price\":\"124.20\",\"idempotencyKey\":\"$2-$3\"}")
-    [[ $code != 20[01] ]] || printf "%s-%s\n" "$2" "$3" >>"$4"
-    [[ $code != 503 ]] || printf "503\n" >>"$4.refused"' load "$port" "$long-$REFUSED_ROUND" {} "$PLACE/answered"
-  [[ -s $PLACE/answered.refused ]]
-}
-
 cases_of_backup
-cases_of_full_disk
 cases_end
