@@ -16,6 +16,8 @@ struct flight {
     int64_t taken_at_us, sent_at_us, deadline_us;
     uint64_t order_seq;
     uint8_t trace_id[TRACE_BYTES];
+    uint64_t parent_span;
+    int64_t received_at_us;
     int wait_seconds;
     bool key_generated, resent, replayed;
 };
@@ -82,6 +84,8 @@ bool flights_add(struct flights *flights, const struct flight_request *request, 
     flight->key_generated = request->key_generated;
     flight->resent = flight->replayed = false;
     memcpy(flight->trace_id, request->trace_id, TRACE_BYTES);
+    flight->parent_span = request->parent_span;
+    flight->received_at_us = request->received_at_us;
     queue_unsent(flights, index);
     return true;
 }
@@ -114,6 +118,8 @@ static void fill_order(Tb__SubmitOrder *order, struct flight *flight)
     order->key_generated = flight->key_generated;
     order->trace_id.data = flight->trace_id;
     order->trace_id.len = TRACE_BYTES;
+    order->parent_span_id = flight->parent_span;
+    order->received_at_us = flight->received_at_us;
 }
 
 static void send_some(struct flights *flights, const uint16_t *indices, size_t count, unsigned link, int64_t now_us,

@@ -39,6 +39,8 @@ struct flight_request {
     const struct order_input *input;
     bool key_generated;
     const uint8_t *trace_id; /* 16 bytes */
+    uint64_t parent_span;    /* the caller's, 0 = none */
+    int64_t received_at_us;  /* wall clock: when the request was complete */
     int wait_seconds;        /* 0 = answer when committed */
     void *ticket;            /* comes back in the answer */
 };

@@ -42,6 +42,7 @@ struct http_request {
     uint8_t trace_id[16]; /* the caller's, or a new one */
     uint8_t span_id[8];   /* ours */
     bool is_http_1_0;     /* knows no upgrade */
+    uint64_t parent_span; /* of the caller's traceparent, big-endian; 0 = none */
     int64_t received_us;  /* clock_monotonic_us when the request was complete */
     /* For handlers. */
     const char *params[4]; /* of the route's {…}, decoded; set by the router */

@@ -73,7 +73,7 @@ static bool all_zero(const uint8_t *bytes, size_t size)
 }
 
 /* Effect: reads a W3C traceparent. Return: false when it is none. */
-static bool read_traceparent(const char *text, uint8_t trace_id[16], uint8_t *flags)
+static bool read_traceparent(const char *text, uint8_t trace_id[16], uint64_t *parent_span, uint8_t *flags)
 {
     uint8_t version, parent[8];
     char part[33];
@@ -94,7 +94,12 @@ static bool read_traceparent(const char *text, uint8_t trace_id[16], uint8_t *fl
         return false;
     memcpy(part, text + 3, 32);
     part[32] = '\0';
-    return ids_unhex(part, trace_id, 16) && !all_zero(trace_id, 16);
+    if (!ids_unhex(part, trace_id, 16) || all_zero(trace_id, 16))
+        return false;
+    *parent_span = 0;
+    for (size_t i = 0; i < sizeof parent; i++)
+        *parent_span = *parent_span << 8 | parent[i];
+    return true;
 }
 
 static void put_random(struct http_server *server, uint8_t *bytes, size_t size)
@@ -162,7 +167,8 @@ void http_exchange_identify(struct http_exchange *exchange)
     const char *parent = http_header(request, "traceparent");
     exchange->trace_flags = 1;
     if (parent == NULL || http_header_count(request, "traceparent") != 1 ||
-        !read_traceparent(parent, request->trace_id, &exchange->trace_flags)) {
+        !read_traceparent(parent, request->trace_id, &request->parent_span, &exchange->trace_flags)) {
+        request->parent_span = 0;
         exchange->trace_flags = 1;
         put_rising(exchange->server, request->trace_id);
     }

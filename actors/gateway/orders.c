@@ -75,6 +75,9 @@ static void submit(struct submission *submission)
     struct flight_request flight = {.input = &submission->input,
                                     .key_generated = submission->key_generated,
                                     .trace_id = request->trace_id,
+                                    .parent_span = request->parent_span,
+                                    .received_at_us =
+                                        gateway_now_us(gateway) - (clock_monotonic_us() - request->received_us),
                                     .wait_seconds = submission->wait_seconds,
                                     .ticket = submission};
     if (!flights_add(gateway->core->flights, &flight, gateway_now_us(gateway)))

@@ -69,6 +69,13 @@ static void append_group(struct sequencer *s)
     }
 }
 
+/* Return: how long an order was in the gateway and on its way; 0 = not known. Two machines' clocks may disagree. */
+static int32_t time_before(const struct sequencer *s, const struct pending_order *order)
+{
+    int64_t us = s->batch.created_at_us - order->received_at_us;
+    return order->received_at_us == 0 || us < 0 || us > INT32_MAX ? 0 : (int32_t)us;
+}
+
 static const struct sequencer_append_args *append_args(struct sequencer *s, struct arena *arena)
 {
     size_t count = s->batch.entry_count;
@@ -82,8 +89,12 @@ static const struct sequencer_append_args *append_args(struct sequencer *s, stru
     int64_t *prices = arena_array(arena, count, sizeof *prices);
     bool *generated = arena_array(arena, count, sizeof *generated);
     const uint8_t **traces = arena_array(arena, count, sizeof *traces);
+    int32_t *gateway_us = arena_array(arena, count, sizeof *gateway_us);
+    int64_t *parents = arena_array(arena, count, sizeof *parents);
     for (uint32_t i = 0; i < count; i++) {
         const struct pending_order *order = batch_leader(s, i);
+        gateway_us[i] = time_before(s, order);
+        parents[i] = (int64_t)order->parent_span;
         users[i] = order->user_id;
         clients[i] = order->client_id;
         keys[i] = order->idempotency_key;
@@ -111,7 +122,9 @@ static const struct sequencer_append_args *append_args(struct sequencer *s, stru
                                            .prices_cents = prices,
                                            .keys_generated = generated,
                                            .possible_duplicates = s->batch.duplicate_of,
-                                           .trace_ids = traces};
+                                           .trace_ids = traces,
+                                           .gateway_us = gateway_us,
+                                           .parent_spans = parents};
     return args;
 }
 

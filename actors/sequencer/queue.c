@@ -69,6 +69,8 @@ bool order_queue_push(struct order_queue *queue, const Tb__SubmitOrder *order, c
     slot->traced = order->trace_id.len == TRACE_BYTES;
     if (slot->traced)
         memcpy(slot->trace_id, order->trace_id.data, TRACE_BYTES);
+    slot->parent_span = order->parent_span_id;
+    slot->received_at_us = order->received_at_us;
     bool whole = tb_copy_text(slot->user_id, sizeof slot->user_id, order->user_id) &&
                  tb_copy_text(slot->client_id, sizeof slot->client_id, order->client_id) &&
                  tb_copy_text(slot->idempotency_key, sizeof slot->idempotency_key, order->idempotency_key) &&

@@ -26,6 +26,8 @@ struct pending_order {
     bool key_generated;
     bool traced;
     uint8_t trace_id[16];
+    uint64_t parent_span;   /* 0 = none */
+    int64_t received_at_us; /* by the gateway; 0 = not said */
     char user_id[ORDER_USER_MAX + 1];
     char client_id[ORDER_TEXT_MAX + 1];
     char idempotency_key[ORDER_TEXT_MAX + 1];

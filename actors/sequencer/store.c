@@ -87,6 +87,8 @@ static void encode_append(const void *args, struct db_params *params)
     db_add_bool_array(params, a->keys_generated, a->count);
     db_add_int8_array(params, a->possible_duplicates, a->count);
     db_add_uuid_array(params, a->trace_ids, a->count);
+    db_add_int4_array(params, a->gateway_us, a->count);
+    db_add_int8_array(params, a->parent_spans, a->count);
 }
 
 static Tb__OrderRecord *decode_existing(const struct db_rows *rows, size_t row, struct arena *arena)
@@ -192,7 +194,8 @@ const struct actor_proc sequencer_procs[SEQUENCER_PROC_COUNT] = {
     [SEQUENCER_READ_RECENT] = {"read_recent", "SELECT * FROM sequencer_recent($1, $2, $3)", encode_read_recent,
                                decode_read_recent},
     [SEQUENCER_APPEND] =
-        {"append", "SELECT * FROM sequencer_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        {"append",
+         "SELECT * FROM sequencer_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
          encode_append, decode_append},
     [SEQUENCER_CANCEL] = {"cancel", "SELECT * FROM sequencer_cancel($1, $2, $3, $4, $5, $6, $7, $8)", encode_cancel,
                           decode_cancel},

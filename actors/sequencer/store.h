@@ -75,6 +75,8 @@ struct sequencer_append_args {
     const bool *keys_generated;
     const int64_t *possible_duplicates;
     const uint8_t *const *trace_ids;
+    const int32_t *gateway_us;   /* from the gateway's receipt to created_at; 0 = not known */
+    const int64_t *parent_spans; /* of the callers' traceparents, 0 = none */
 };
 struct sequencer_existing_row {
     uint32_t entry;                /* index into the arguments, 0 = first */

@@ -181,6 +181,32 @@ START_TEST(rebuild_sets_what_the_ledger_says)
 }
 END_TEST
 
+START_TEST(a_compensation_gives_back_the_tulips_too)
+{
+    open_books();
+    testdb_run(url,
+               "SELECT balance_move('nl-1', 4, 'clusius', -1000, 2::smallint, 901, 1::smallint, 10, 100, NULL, now());"
+               "SELECT balance_move('nl-1', 5, 'clusius', -600, 2::smallint, 902, 1::smallint, 5, 120, NULL, now());"
+               "UPDATE stream_heads SET next_seq = 6 WHERE stream = 'balances'");
+    ck_assert_int_eq(testdb_integer(url, "SELECT quantity FROM positions WHERE account = 'clusius'"), 15);
+    int64_t cash = testdb_integer(url, "SELECT balance_cents FROM balances WHERE account = 'clusius'");
+    /* The second purchase is undone: side and quantity of the opposite. */
+    testdb_run(url,
+               "SELECT balance_move('nl-1', 6, 'clusius', 600, 3::smallint, 902, 2::smallint, 5, 120, NULL, now());"
+               "UPDATE stream_heads SET next_seq = 7 WHERE stream = 'balances'");
+    ck_assert_int_eq(testdb_integer(url, "SELECT quantity FROM positions WHERE account = 'clusius'"), 10);
+    ck_assert_int_eq(testdb_integer(url, "SELECT balance_cents FROM balances WHERE account = 'clusius'"), cash + 600);
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM audit_balances('nl-1')"), 0);
+    /* What the ledger says of the position is the same, whoever adds it up. */
+    testdb_run(url, "UPDATE positions SET quantity = 15 WHERE account = 'clusius'");
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM audit_balances('nl-1')"), 1);
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM balance_rebuild('nl-1', 1, 7, 'clusius', 'me', now())"),
+                     1);
+    ck_assert_int_eq(testdb_integer(url, "SELECT quantity FROM positions WHERE account = 'clusius'"), 10);
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM audit_balances('nl-1')"), 0);
+}
+END_TEST
+
 /* --- persona --- */
 
 static int64_t outcome(const char *call)
@@ -261,6 +287,7 @@ CHECK_MAIN("money_sql", tcase_set_timeout(cases, 120);
            tcase_add_test(cases, a_former_writer_is_fenced_off);
            tcase_add_test(cases, an_overflow_is_an_error_and_an_order_is_settled_at_most_once);
            tcase_add_test(cases, rebuild_sets_what_the_ledger_says);
+           tcase_add_test(cases, a_compensation_gives_back_the_tulips_too);
            tcase_add_test(cases, personas_are_created_changed_deleted_and_restored_with_one_event_each);
            tcase_add_test(cases, seeding_again_changes_nothing);
            tcase_add_test(cases, concurrent_deletes_leave_one_persona);)

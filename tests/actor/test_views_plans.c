@@ -10,7 +10,7 @@
 #include "check_main.h"
 #include "testdb.h"
 
-enum { ROWS_DEFAULT = 30000 };
+enum { ROWS_DEFAULT = 200000 };
 
 static const char *url;
 static long rows;
@@ -20,6 +20,9 @@ static void make_history(void)
     const char *given = getenv("TB_TEST_ROWS");
     rows = given != NULL ? strtol(given, NULL, 10) : ROWS_DEFAULT;
     url = fixture_database();
+    testdb_run(url, "DO $$ DECLARE t text; BEGIN FOR t IN SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND "
+                    "relnamespace = 'public'::regnamespace LOOP EXECUTE format('ALTER TABLE %%s SET "
+                    "(autovacuum_enabled = off)', t); END LOOP; END $$");
     testdb_run(
         url,
         "SET synchronous_commit = off;"
@@ -90,30 +93,43 @@ static const struct {
     {"api_trace('nl-1', md5('777')::uuid)", 30},
 };
 
+/* Effect: carries out a read as the gateway's role. Return: whether it looked at no more rows than it may, by index. */
+static bool costs_little(const char *call, int64_t touched_max, const char *statistics)
+{
+    char *counters =
+        testdb_text(url,
+                    "SET ROLE tb_gateway; SELECT * FROM %s; SELECT set_config('tb.begin', clock_timestamp()::text, "
+                    "false); SELECT * FROM %s; "
+                    "SELECT coalesce(sum(seq_tup_read), 0) / 2 || ' ' || coalesce(sum(coalesce(idx_tup_fetch, 0)), 0) "
+                    "/ 2 || ' ' || extract(epoch FROM clock_timestamp() - current_setting('tb.begin')::timestamptz) * "
+                    "1000 FROM pg_stat_xact_user_tables "
+                    "WHERE relname ~ '^(orders|executions|ledger|outbox|candles|dead_letters|balance_events|ops_)'",
+                    call, call);
+    double scanned = 0, fetched = 0, milliseconds = 0;
+    ck_assert_int_eq(sscanf(counters, "%lf %lf %lf", &scanned, &fetched, &milliseconds), 3);
+    free(counters);
+    if (getenv("TB_TEST_ROWS") != NULL)
+        printf("%-90s %8.0f rows of %ld, %8.2f ms, %s\n", call, fetched, rows, milliseconds, statistics);
+    if (scanned > 0)
+        fprintf(stderr, "%s, %s: reads %.0f rows by sequential scans\n", call, statistics, scanned);
+    if (fetched > (double)touched_max)
+        fprintf(stderr, "%s, %s: looks at %.0f rows, more than %" PRId64 "\n", call, statistics, fetched, touched_max);
+    return scanned <= 0 && fetched <= (double)touched_max;
+}
+
 START_TEST(no_page_costs_more_when_history_grows)
 {
     int wrong = 0;
     make_history();
+    /* A new database: nothing has ever been analyzed, and statements are planned from guesses. */
+    for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++)
+        wrong += costs_little(reads[i].call, reads[i].touched_max, "never analyzed") ? 0 : 1;
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM pg_statistic s JOIN pg_class c ON c.oid = s.starelid "
+                                         "WHERE c.relname ~ '^(orders|executions|ledger|candles)'"),
+                     0);        /* autovacuum was not faster */
     testdb_run(url, "ANALYZE"); /* as autovacuum does in its time */
-    for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++) {
-        char *counters =
-            testdb_text(url,
-                        "SET ROLE tb_gateway; SELECT * FROM %s; SELECT coalesce(sum(seq_tup_read), 0) || ' ' || "
-                        "coalesce(sum(coalesce(idx_tup_fetch, 0)), 0) FROM pg_stat_xact_user_tables "
-                        "WHERE relname ~ '^(orders|executions|ledger|outbox|candles|dead_letters|balance_events|ops_)'",
-                        reads[i].call);
-        int64_t scanned, fetched;
-        ck_assert_int_eq(sscanf(counters, "%" SCNd64 " %" SCNd64, &scanned, &fetched), 2);
-        if (getenv("TB_TEST_ROWS") != NULL)
-            printf("%-90s %8" PRId64 " rows of %ld\n", reads[i].call, fetched, rows);
-        ck_assert_msg(scanned == 0, "%s reads %" PRId64 " rows by sequential scans", reads[i].call, scanned);
-        if (fetched > reads[i].touched_max) {
-            fprintf(stderr, "%s looks at %" PRId64 " rows, more than %" PRId64 "\n", reads[i].call, fetched,
-                    reads[i].touched_max);
-            wrong++;
-        }
-        free(counters);
-    }
+    for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++)
+        wrong += costs_little(reads[i].call, reads[i].touched_max, "analyzed") ? 0 : 1;
     ck_assert_int_eq(wrong, 0);
 }
 END_TEST

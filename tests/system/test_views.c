@@ -201,14 +201,23 @@ START_TEST(an_order_is_found_in_the_logs_and_as_a_trace)
     answer = api_call(PORT, "GET", path, NULL, NULL);
     ck_assert_int_eq(answer->status, 200);
     ck_assert_str_eq(api_text(answer, "orderId"), id);
-    static const char *const actors[] = {"gateway", "sequencer", "simfill", "outbox", "balance"};
-    ck_assert_uint_eq(json_array_size(api_at(answer, "spans")), 5);
-    for (size_t i = 0; i < 5; i++) {
+    static const char *const actors[] = {"gateway", "gateway", "sequencer", "simfill", "outbox", "balance"};
+    ck_assert_uint_eq(json_array_size(api_at(answer, "spans")), 6);
+    for (size_t i = 0; i < 6; i++) {
         json_t *span = json_array_get(api_at(answer, "spans"), i);
         ck_assert_str_eq(json_string_value(json_object_get(span, "actor")), actors[i]);
         ck_assert(json_is_number(json_object_get(span, "durationMs")));
         ck_assert_uint_eq(strlen(json_string_value(json_object_get(span, "spanId"))), 16);
     }
+    /* The gateway's part, before the sequencer: it begins the trace and ends where the sequencer's begins. */
+    ck_assert(json_is_null(api_at(answer, "spans.0.parentSpanId")));
+    ck_assert_str_eq(api_text(answer, "spans.1.name"), "receive");
+    ck_assert_str_eq(api_text(answer, "spans.1.parentSpanId"), api_text(answer, "spans.0.spanId"));
+    ck_assert_str_eq(api_text(answer, "spans.1.startedAt"), api_text(answer, "spans.0.startedAt"));
+    ck_assert(json_number_value(api_at(answer, "spans.1.durationMs")) > 0);
+    ck_assert(strcmp(api_text(answer, "spans.1.startedAt"), api_text(answer, "spans.2.startedAt")) <= 0);
+    ck_assert_double_gt(json_number_value(api_at(answer, "spans.0.durationMs")),
+                        json_number_value(api_at(answer, "spans.1.durationMs")));
     api_free(&answer);
     api_free(&order);
     static const char *const unknown[] = {"/api/traces/00000000000000000000000000000001", "/api/traces/xyz",
@@ -237,6 +246,9 @@ START_TEST(a_callers_trace_is_carried_through)
     answer = api_call(PORT, "GET", path, NULL, NULL);
     ck_assert_int_eq(answer->status, 200);
     ck_assert_int_ge((int)json_array_size(api_at(answer, "spans")), 3);
+    ck_assert_str_eq(api_text(answer, "traceId"), trace);
+    ck_assert_str_eq(api_text(answer, "spans.0.parentSpanId"), "00f067aa0ba902b7");
+    ck_assert_str_eq(api_text(answer, "spans.1.name"), "receive");
     api_free(&answer);
 }
 END_TEST
