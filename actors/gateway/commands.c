@@ -6,8 +6,11 @@
 #include "base.h"
 #include "clock.h"
 
-#define RESEND_US (500 * 1000LL)
-#define LOOK_US   (50 * 1000LL)
+#define RESEND_US       (500 * 1000LL)
+#define RESEND_LARGE_US (2000 * 1000LL) /* a picture: it takes longer, and fills the bus when nobody reads */
+#define LOOK_US         (50 * 1000LL)
+
+enum { LARGE_BYTES = 16 * 1024 };
 
 struct command {
     struct command *next;
@@ -16,7 +19,7 @@ struct command {
     Tb__MessageType type;
     ProtobufCMessage *message; /* our own copy */
     bool resend, unsent;
-    int64_t sent_at_us, deadline_us;
+    int64_t sent_at_us, resend_us, deadline_us;
     struct http_request *request;
     command_handler *handler;
 };
@@ -76,7 +79,7 @@ static void on_timer(void *arg)
             place = &commands->first; /* the handler may have added one */
             continue;
         }
-        if (command->resend && !command->unsent && now >= command->sent_at_us + RESEND_US) {
+        if (command->resend && !command->unsent && now >= command->sent_at_us + command->resend_us) {
             command->unsent = true;
             commands->unsent_count++;
         }
@@ -159,6 +162,7 @@ void gateway_command(struct gateway *gateway, enum gateway_link link, Tb__Messag
     command->type = type;
     command->message = copy_message(message);
     command->resend = resend;
+    command->resend_us = protobuf_c_message_get_packed_size(message) > LARGE_BYTES ? RESEND_LARGE_US : RESEND_US;
     command->unsent = true;
     command->deadline_us = clock_monotonic_us() + deadline_ms * 1000;
     command->request = request;

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "admission.h"
+#include "avatar_files.h"
 #include "base.h"
 #include "client_address.h"
 #include "clock.h"
@@ -83,6 +84,10 @@ enum problem_code gateway_refusal_problem(Tb__Refusal refusal)
         return PROBLEM_PERSONA_LAST;
     case TB__REFUSAL__REFUSAL_INVALID:
         return PROBLEM_VALIDATION;
+    case TB__REFUSAL__REFUSAL_UNSUPPORTED:
+        return PROBLEM_UNSUPPORTED_MEDIA_TYPE;
+    case TB__REFUSAL__REFUSAL_UNDECODABLE:
+        return PROBLEM_AVATAR_UNDECODABLE;
     default:
         return PROBLEM_INTERNAL;
     }
@@ -173,9 +178,10 @@ static void respond_outside(struct gateway *gateway, struct http_request *reques
     bool is_api = strncmp(request->path, "/api/", 5) == 0 || strcmp(request->path, "/api") == 0;
     if (strcmp(request->path, "*") == 0)
         respond_with_allow(request, file_verbs | VERB_POST | VERB_PUT | VERB_DELETE, true);
-    else if (!is_api && (request->verb == VERB_GET || request->verb == VERB_HEAD))
-        static_files_respond(gateway->ui_dir, request);
-    else if (!is_api && strcmp(request->path, "/") == 0)
+    else if (!is_api && (request->verb == VERB_GET || request->verb == VERB_HEAD)) {
+        if (!avatar_files_respond(gateway->uploads_dir, request))
+            static_files_respond(gateway->ui_dir, request);
+    } else if (!is_api && strcmp(request->path, "/") == 0)
         respond_with_allow(request, file_verbs, request->verb == VERB_OPTIONS);
     else
         problem_respond(request, PROBLEM_NOT_FOUND, NULL);
@@ -317,6 +323,7 @@ static void add_routes(struct router *router)
     router_add(router, orders_routes);
     router_add(router, reads_routes);
     router_add(router, personas_routes);
+    router_add(router, avatars_routes);
     router_add(router, operations_routes);
     router_add(router, openapi_routes);
     router_add(router, live_routes);
@@ -348,6 +355,7 @@ static int init(void *state, const struct config *config, struct err *err)
     gateway->az = config_text(config, "az");
     gateway->admin_token = config_text(config, "admin_token");
     gateway->ui_dir = config_text(config, "ui_dir");
+    gateway->uploads_dir = config_text(config, "uploads_dir");
     gateway->scratch = &actor->scratch;
     arena_init(&actor->scratch, SCRATCH_BYTES);
     gateway_core_init(&actor->core, gateway->region);
@@ -505,6 +513,8 @@ static const struct config_key config_keys[] = {
     {"admin_token", CONFIG_SECRET, "", 0, 0, "bearer token that operating requests must carry; empty asks for none"},
     {"ui_dir", CONFIG_TEXT, "", 0, 0,
      "directory of the built web page, served at /; empty serves a note about the API"},
+    {"uploads_dir", CONFIG_TEXT, "", 0, 0,
+     "directory in which the persona actor keeps uploaded avatars, read only here; empty serves none"},
     {"log_dir", CONFIG_TEXT, "", 0, 0,
      "directory of the actors' logs, one sub-directory each, for GET /api/logs; empty has none"},
     {"rate_limit", CONFIG_INTEGER, "1000", 0, 1000000,

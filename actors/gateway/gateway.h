@@ -68,6 +68,7 @@ struct gateway {
     const char *az;
     const char *admin_token; /* "" = none is asked for */
     const char *ui_dir;      /* "" = none */
+    const char *uploads_dir; /* "" = none */
     struct http_server *http;
     struct read_pool *reads;
     const struct admission *admission; /* who may ask */
@@ -77,6 +78,7 @@ struct gateway {
     struct text buffer;        /* the same, for building an answer: text_clear() first */
     struct commands *commands;
     struct waits *waits;
+    size_t uploads;                /* pictures that are on their way to the persona actor */
     struct live_hub *live;         /* event streams: SSE and WebSocket */
     struct operations *operations; /* set by operations_new; health, metrics, status */
     uint64_t random_state[2];
@@ -94,8 +96,8 @@ void gateway_unique(struct gateway *gateway, uint8_t bytes[16]);
 typedef void command_handler(struct gateway *gateway, struct http_request *request, const ProtobufCMessage *result);
 
 /* Effect: sends a PersonaCommand, BalanceCommand, VerifyReplay or CheckInvariants (borrowed; its request_id is set
- * here), again after each 500 ms of silence when resend is true (only for commands that may be carried out twice),
- * until deadline_ms have passed. Too many under way: 503 BACKPRESSURE at once. */
+ * here), again after each 500 ms of silence (more than 16 KiB: 2 s) when resend is true (only for commands that may be
+ * carried out twice), until deadline_ms have passed. Too many under way: 503 BACKPRESSURE at once. */
 void gateway_command(struct gateway *gateway, enum gateway_link link, Tb__MessageType type, ProtobufCMessage *command,
                      bool resend, int64_t deadline_ms, struct http_request *request, command_handler *handler);
 
@@ -126,6 +128,7 @@ void gateway_write_balance(struct json_out *out, const char *key, const struct v
 extern const struct route orders_routes[];   /* orders.c: POST, cancel, DELETE, cancel-all */
 extern const struct route reads_routes[];    /* reads.c: GETs of orders, trades, balances, events, … */
 extern const struct route personas_routes[]; /* personas.c */
+extern const struct route avatars_routes[];  /* avatars.c */
 extern const struct route
     operations_routes[]; /* operations.c: health, metrics, status, config, dlq, invariants, replay, rebuild */
 

@@ -128,7 +128,8 @@ void http_connection_advance(struct http_connection *connection)
 
 void http_connection_refuse(struct http_connection *connection, struct http_exchange *exchange)
 {
-    enum problem_code code = problem_code_for_status(exchange->parse.status);
+    int status = exchange->parse.status;
+    enum problem_code code = status == 503 ? PROBLEM_BACKPRESSURE : problem_code_for_status(status);
     const char *reason = exchange->parse.reason;
     connection->ended = true;
     connection->reading = NULL;
@@ -148,6 +149,21 @@ static void deliver(struct http_connection *connection, struct http_exchange *ex
     server->handler.on_request(server->arg, &exchange->request);
 }
 
+/* Effect: a body that may become larger than usual is one of a few: memory for them is bounded whoever connects. */
+static void count_large(struct http_server *server, struct http_exchange *exchange)
+{
+    struct http_parse *parse = &exchange->parse;
+    if (parse->body_max <= HTTP_BODY_MAX || parse->content_length > parse->body_max ||
+        (!parse->chunked && parse->content_length <= HTTP_BODY_MAX))
+        return;
+    if (server->large_bodies == LARGE_BODIES_MAX) {
+        http_parse_refuse(parse, 503, "Too many large bodies are under way; try again in a moment.");
+        return;
+    }
+    server->large_bodies++;
+    exchange->large = true;
+}
+
 /* Effect: the head is there: how large may the body be, and does the client wait for our word? */
 static void on_head(struct http_connection *connection, struct http_exchange *exchange, bool more_bytes)
 {
@@ -155,6 +171,9 @@ static void on_head(struct http_connection *connection, struct http_exchange *ex
     struct http_server *server = connection->server;
     struct http_parse *parse = &exchange->parse;
     parse->body_max = server->handler.body_limit(server->arg, parse->verb, parse->path);
+    count_large(server, exchange);
+    if (parse->state == HTTP_PARSE_REFUSED)
+        return;
     bool fits = parse->chunked || (parse->content_length > 0 && parse->content_length <= parse->body_max);
     if (parse->expects_continue && fits && !more_bytes && connection->queue_count == 0) {
         text_append(&connection->out, go_on, sizeof go_on - 1);

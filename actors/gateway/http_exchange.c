@@ -36,6 +36,8 @@ void http_exchange_free(struct http_exchange *exchange)
 {
     struct http_server *server = exchange->server;
     free(exchange->request.context);
+    server->large_bodies -= exchange->large;
+    exchange->large = false;
     memset(&exchange->request, 0, sizeof exchange->request);
     if (exchange->all_next != NULL)
         exchange->all_next->all_previous = exchange->all_previous;

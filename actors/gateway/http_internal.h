@@ -14,7 +14,8 @@ enum {
     OUT_KEPT_MAX = 16 * 1024, /* a larger buffer is given back when it is empty */
     READ_SIZE = 64 * 1024,
     EXCHANGES_KEPT_MAX = 512,
-    KEPT_MAX = 4 * 256, /* four path parameters */
+    LARGE_BODIES_MAX = 64, /* bodies beyond HTTP_BODY_MAX, where a route takes them, at once in all */
+    KEPT_MAX = 4 * 256,    /* four path parameters */
 };
 #define LINGER_TIMEOUT_US (2 * 1000000LL)
 #define WRITE_TIMEOUT_US  (30 * 1000000LL)
@@ -33,6 +34,7 @@ struct http_exchange {
     struct text answer; /* rendered while earlier requests of the connection wait */
     uint8_t trace_flags;
     bool queued, answered;
+    bool large;                 /* one of the server's large_bodies */
     struct http_exchange *next; /* in the connection's queue, or in the free list */
     struct http_exchange *all_next, *all_previous;
 };
@@ -81,6 +83,7 @@ struct http_server {
     size_t connection_count;
     struct address_count *addresses; /* of the connections */
     uint64_t refused_count;          /* connections closed at once */
+    size_t large_bodies;
     struct http_connection *dirty;
     struct http_exchange *all, *free;
     size_t free_count;

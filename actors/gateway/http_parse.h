@@ -48,7 +48,7 @@ enum http_parse_state {
 
 struct http_parse {
     enum http_parse_state state;
-    int status;         /* REFUSED: 400, 413, 431 or 505 */
+    int status;         /* REFUSED: 400, 413, 431 or 505; or the caller's */
     const char *reason; /* REFUSED: one sentence for the client */
     /* From HEAD on; texts lie in the parse's own memory. */
     enum http_verb verb;

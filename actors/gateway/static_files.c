@@ -104,7 +104,7 @@ static bool is_known(const struct http_request *request, const char *etag)
     return known != NULL && strstr(known, etag) != NULL;
 }
 
-static bool send_file(const char *directory, const char *path, struct http_request *request)
+bool static_files_send(const char *directory, const char *path, const char *cache, struct http_request *request)
 {
     struct stat info, compressed_info;
     const char *coding = NULL;
@@ -123,9 +123,7 @@ static bool send_file(const char *directory, const char *path, struct http_reque
                    coding == NULL ? "" : coding);
     http_add_header(request, "ETag", etag);
     http_add_header(request, "Vary", "Accept-Encoding");
-    /* Names of built assets carry a hash of their content. */
-    http_add_header(request, "Cache-Control",
-                    strncmp(path, "assets/", 7) == 0 ? "public, max-age=31536000, immutable" : "no-cache");
+    http_add_header(request, "Cache-Control", cache);
     if (is_known(request, etag)) {
         (void)close(fd);
         http_respond(request, 304, NULL, NULL, 0);
@@ -141,6 +139,13 @@ static bool send_file(const char *directory, const char *path, struct http_reque
     http_respond(request, 200, content_type(path), bytes, (size_t)done);
     free(bytes);
     return true;
+}
+
+static bool send_file(const char *directory, const char *path, struct http_request *request)
+{
+    /* Names of built assets carry a hash of their content. */
+    const char *cache = strncmp(path, "assets/", 7) == 0 ? "public, max-age=31536000, immutable" : "no-cache";
+    return static_files_send(directory, path, cache, request);
 }
 
 /* Return: whether a browser asks for a screen of the page (/orders, /settings/users): the page itself finds out which.

@@ -9,7 +9,13 @@
 #ifndef TB_GATEWAY_STATIC_FILES_H
 #define TB_GATEWAY_STATIC_FILES_H
 
+#include <stdbool.h>
+
 #include "http.h"
+
+/* Effect: answers with the regular file at path (decoded, relative) beneath directory. cache: the value of
+ * Cache-Control. Return: false, and no answer, when there is none. */
+bool static_files_send(const char *directory, const char *path, const char *cache, struct http_request *request);
 
 /* Effect: answers a GET or HEAD outside /api. directory: "" = none. */
 void static_files_respond(const char *directory, struct http_request *request);

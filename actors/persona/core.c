@@ -4,24 +4,29 @@
 #include <string.h>
 
 #include "base.h"
+#include "internal.h"
 #include "persona.pb-c.h"
 
 void persona_core_init(struct persona_core *core, const char *region)
 {
     tb_assert(tb_copy_text(core->region, sizeof core->region, region));
-    core->commands = tb_alloc_zero(PERSONA_COMMANDS_MAX, sizeof *core->commands);
+    core->commands = tb_alloc_zero(PERSONA_RING, sizeof *core->commands);
+    core->pictures = tb_alloc_zero(PERSONA_AVATARS_MAX, AVATAR_PICTURE_MAX);
+    for (size_t i = 0; i < PERSONA_AVATARS_MAX; i++)
+        core->avatars[i].picture = core->pictures + i * AVATAR_PICTURE_MAX;
 }
 
 void persona_core_release(struct persona_core *core)
 {
     free(core->commands);
+    free(core->pictures);
     *core = (struct persona_core){0};
 }
 
 /* --- answers and events --- */
 
-static void core_answer(struct effects *fx, const struct peer *to, uint64_t request_id, Tb__Refusal refusal,
-                        Tb__Persona *persona, uint64_t ops_seq)
+Tb__PersonaResult *core_answer(struct effects *fx, const struct peer *to, uint64_t request_id, Tb__Refusal refusal,
+                               Tb__Persona *persona, uint64_t ops_seq)
 {
     Tb__PersonaResult *result = arena_alloc(fx->arena, sizeof *result);
     tb__persona_result__init(result);
@@ -30,6 +35,7 @@ static void core_answer(struct effects *fx, const struct peer *to, uint64_t requ
     result->persona = persona;
     result->ops_seq = ops_seq;
     effects_send(fx, PERSONA_LINK_COMMAND, to, TB__MESSAGE_TYPE__PERSONA_RESULT, &result->base, 0, 0);
+    return result;
 }
 
 static Tb__Persona *core_persona(struct effects *fx, const struct persona_changed *changed)
@@ -129,12 +135,16 @@ static Tb__Refusal core_check(struct persona_command *to, const struct input *in
 static void core_message(struct persona_core *core, const struct input *in, struct effects *fx)
 {
     const Tb__PersonaCommand *message = (const Tb__PersonaCommand *)in->message;
-    struct persona_command *slot = &core->commands[(core->head + core->count) % PERSONA_COMMANDS_MAX];
+    struct persona_command *slot = &core->commands[(core->head + core->count) % PERSONA_RING];
     if (core->phase != PERSONA_LIVE) {
         core_answer(fx, in->from, message->request_id, TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE, NULL, 0);
         return;
     }
-    if (core->count == PERSONA_COMMANDS_MAX) {
+    if (message->kind == TB__PERSONA_COMMAND__KIND__SET_AVATAR) {
+        avatars_take(core, in, message, fx);
+        return;
+    }
+    if (core->count >= PERSONA_COMMANDS_MAX) {
         core_answer(fx, in->from, message->request_id, TB__REFUSAL__REFUSAL_BACKPRESSURE, NULL, 0);
         return;
     }
@@ -189,7 +199,7 @@ static void core_pump(struct persona_core *core, struct effects *fx, int64_t now
         return;
     const struct persona_command *command = &core->commands[core->head];
     core->under_way = true;
-    switch ((Tb__PersonaCommand__Kind)command->kind) {
+    switch ((int)command->kind) {
     case TB__PERSONA_COMMAND__KIND__CREATE:
         core_call_create(core, command, fx, now_us);
         break;
@@ -202,15 +212,17 @@ static void core_pump(struct persona_core *core, struct effects *fx, int64_t now
     case TB__PERSONA_COMMAND__KIND__RESTORE:
         core_call_target(core, command, PERSONA_PROC_RESTORE, fx, now_us);
         break;
+    case PERSONA_COMMAND_FIND:
+    case PERSONA_COMMAND_AVATAR:
+        avatars_call(core, command, fx, now_us);
+        break;
     default:
-        tb_assert(command->kind >= TB__PERSONA_COMMAND__KIND__CREATE &&
-                  command->kind <= TB__PERSONA_COMMAND__KIND__RESTORE); /* core_check lets no other through */
+        tb_assert(!"a kind that core_check lets through");
     }
 }
 
-/* Effect: what the store decided, told to the caller and, if anything changed, to everybody. */
-static Tb__Refusal core_decided(const struct persona_command *command, const struct input *in, struct effects *fx,
-                                Tb__Persona **persona, uint64_t *ops_seq)
+Tb__Refusal core_decided(const struct persona_command *command, const struct input *in, struct effects *fx,
+                         Tb__Persona **persona, uint64_t *ops_seq)
 {
     const struct persona_changed *changed = in->result;
     switch (changed->outcome) {
@@ -233,6 +245,7 @@ static Tb__Refusal core_decided(const struct persona_command *command, const str
                     command->kind == TB__PERSONA_COMMAND__KIND__CREATE   ? "created"
                     : command->kind == TB__PERSONA_COMMAND__KIND__UPDATE ? "updated"
                     : command->kind == TB__PERSONA_COMMAND__KIND__DELETE ? "deleted"
+                    : command->kind == PERSONA_COMMAND_AVATAR            ? "has a new avatar"
                                                                          : "restored",
                     (unsigned long long)changed->version);
     }
@@ -257,8 +270,11 @@ static void core_store(struct persona_core *core, const struct input *in, struct
     else
         effects_log(fx, LOG_WARNING, 0, command->user_id, command->has_trace ? command->trace_id : NULL,
                     "persona command failed: %s", in->error ? in->error : "");
-    core_answer(fx, &command->from, command->request_id, refusal, persona, ops_seq);
-    core->head = (core->head + 1) % PERSONA_COMMANDS_MAX;
+    if (command->job != NULL)
+        avatars_decided(core, command, refusal, persona, ops_seq, fx);
+    else
+        core_answer(fx, &command->from, command->request_id, refusal, persona, ops_seq);
+    core->head = (core->head + 1) % PERSONA_RING;
     core->count--;
     core->under_way = false;
 }
@@ -267,8 +283,10 @@ static void core_store(struct persona_core *core, const struct input *in, struct
 static void core_refuse_all(struct persona_core *core, struct effects *fx, size_t keep)
 {
     for (size_t i = keep; i < core->count; i++) {
-        const struct persona_command *command = &core->commands[(core->head + i) % PERSONA_COMMANDS_MAX];
+        const struct persona_command *command = &core->commands[(core->head + i) % PERSONA_RING];
         core_answer(fx, &command->from, command->request_id, TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE, NULL, 0);
+        if (command->job != NULL)
+            command->job->stage = AVATAR_FREE;
     }
     if (core->count > keep)
         core->count = keep;
@@ -282,6 +300,7 @@ void persona_core_step(void *state, const struct input *in, struct effects *fx)
         core->phase = PERSONA_LIVE;
         core->under_way = false;
         core->count = 0;
+        avatars_start(core, fx, in->now_us);
         effects_ready(fx);
         break;
     case INPUT_MESSAGE:
@@ -289,23 +308,33 @@ void persona_core_step(void *state, const struct input *in, struct effects *fx)
         core_pump(core, fx, in->now_us);
         break;
     case INPUT_STORE:
-        core_store(core, in, fx);
+        if (in->proc == PERSONA_PROC_UNUSED)
+            avatars_unused(core, in, fx);
+        else
+            core_store(core, in, fx);
+        core_pump(core, fx, in->now_us);
+        break;
+    case INPUT_EXTERNAL:
+        avatars_report(core, in->external, fx, in->now_us);
         core_pump(core, fx, in->now_us);
         break;
     case INPUT_STORE_LOST:
         core->phase = PERSONA_DOWN;
         core_refuse_all(core, fx, 0);
+        avatars_abandon(core, fx);
         core->under_way = false;
         break;
     case INPUT_STOP:
         core->phase = PERSONA_STOPPING;
         core_refuse_all(core, fx, core->under_way ? 1 : 0);
+        avatars_abandon(core, fx);
         break;
     case INPUT_FLUSH:
         effects_gauge(fx, PERSONA_METRIC_QUEUE_DEPTH, (int64_t)core->count);
+        effects_gauge(fx, PERSONA_METRIC_AVATARS_DEPTH, avatars_depth(core));
         break;
     case INPUT_TIMER:
-    case INPUT_EXTERNAL:
+        avatars_sweep(core, fx, in->now_us);
         break;
     }
 }

@@ -33,6 +33,39 @@ static void encode_target(const void *arguments, struct db_params *params)
     db_add_time(params, args->now_us);
 }
 
+static void encode_find(const void *arguments, struct db_params *params)
+{
+    const struct persona_find_args *args = arguments;
+    db_add_text(params, args->user_id);
+}
+
+static void encode_avatar(const void *arguments, struct db_params *params)
+{
+    const struct persona_avatar_args *args = arguments;
+    db_add_text(params, args->region);
+    db_add_text(params, args->user_id);
+    db_add_text(params, args->avatar_url);
+    db_add_uuid(params, args->trace_id);
+    db_add_time(params, args->now_us);
+}
+
+static void encode_unused(const void *arguments, struct db_params *params)
+{
+    const struct persona_unused_args *args = arguments;
+    db_add_text_array(params, args->urls, args->count);
+}
+
+static void *decode_unused(const struct db_rows *rows, struct arena *arena, struct err *err)
+{
+    (void)err;
+    struct persona_unused *unused = arena_alloc(arena, sizeof *unused);
+    const char **urls = arena_array(arena, db_row_count(rows) + 1, sizeof *urls);
+    for (size_t i = 0; i < db_row_count(rows); i++)
+        urls[i] = arena_strdup(arena, db_get_text(rows, i, 0));
+    *unused = (struct persona_unused){urls, db_row_count(rows)};
+    return unused;
+}
+
 static void *decode_changed(const struct db_rows *rows, struct arena *arena, struct err *err)
 {
     if (db_row_count(rows) != 1) {
@@ -69,6 +102,10 @@ static const struct actor_proc procs[PERSONA_PROC_COUNT] = {
     [PERSONA_PROC_DELETE] = {"persona_delete", COLUMNS "persona_delete($1, $2, $3, $4)", encode_target, decode_changed},
     [PERSONA_PROC_RESTORE] = {"persona_restore", COLUMNS "persona_restore($1, $2, $3, $4)", encode_target,
                               decode_changed},
+    [PERSONA_PROC_FIND] = {"persona_find", COLUMNS "persona_find($1)", encode_find, decode_changed},
+    [PERSONA_PROC_AVATAR] = {"persona_avatar", COLUMNS "persona_avatar($1, $2, $3, $4, $5)", encode_avatar,
+                             decode_changed},
+    [PERSONA_PROC_UNUSED] = {"avatars_unused", "SELECT r_url FROM avatars_unused($1)", encode_unused, decode_unused},
 };
 
 const struct actor_proc *persona_store_procs(void)

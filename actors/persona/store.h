@@ -1,5 +1,6 @@
 /* persona/store: the closed catalogue of store procedures that the persona core may ask for. Each is one SQL function
- * (sql/0005_persona) and one transaction: the personas row and the event on the ops stream that announces it.
+ * (sql/0005_persona, sql/0012_avatars) and one transaction: the personas row and the event on the ops stream that
+ * announces it.
  *
  * No epoch: personas are guarded by row locks and the primary key, the ops stream by its head's row lock (ops_append).
  * The leadership lock only keeps two instances from sharing the bus links. Ownership: arguments are borrowed until the
@@ -16,6 +17,9 @@ enum persona_proc {
     PERSONA_PROC_UPDATE,
     PERSONA_PROC_DELETE,
     PERSONA_PROC_RESTORE,
+    PERSONA_PROC_FIND,
+    PERSONA_PROC_AVATAR,
+    PERSONA_PROC_UNUSED,
     PERSONA_PROC_COUNT,
 };
 
@@ -49,6 +53,31 @@ struct persona_target_args {
     int64_t now_us;
 };
 
+/* FIND: the persona as it is; changes nothing, ops_seq 0. NOT_FOUND when absent or deleted. */
+struct persona_find_args {
+    const char *user_id;
+};
+
+/* AVATAR: the persona's avatar is at this URL from now on. NOT_FOUND when absent or deleted; the same URL as before: no
+ * event, ops_seq 0. */
+struct persona_avatar_args {
+    const char *region;
+    const char *user_id;
+    const char *avatar_url;
+    const uint8_t *trace_id;
+    int64_t now_us;
+};
+
+/* UNUSED: which of these URLs no persona has, deleted ones included. */
+struct persona_unused_args {
+    const char *const *urls;
+    size_t count;
+};
+struct persona_unused {
+    const char *const *urls; /* in the order given */
+    size_t count;
+};
+
 enum persona_outcome {
     PERSONA_OUTCOME_DONE = 0,
     PERSONA_OUTCOME_EXISTS = 1,
@@ -56,7 +85,8 @@ enum persona_outcome {
     PERSONA_OUTCOME_LAST = 3,
 };
 
-/* The result of each of them. The texts and numbers after ops_seq are those of the persona now, with DONE only. */
+/* The result of each of them but UNUSED. The texts and numbers after ops_seq are those of the persona now, with DONE
+ * only. */
 struct persona_changed {
     enum persona_outcome outcome;
     uint64_t ops_seq; /* the event, 0 = nothing changed */

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # common: words to the user, and the instance: its directory, its paths, whose it is.
-# An instance is one data directory: settings/ (TB_*, one file each), postgres/ (the cluster), service/ (what s6 supervises), log/, run/ (sockets,
-# restart counts), layout (the version of this arrangement), port, run_dir.
+# An instance is one data directory: settings/ (TB_*, one file each), postgres/ (the cluster), service/ (what s6 supervises), log/, uploads/ (avatars), run/
+# (sockets, restart counts), layout (the version of this arrangement), port, run_dir.
 
 LAYOUT=1 # raise it when a newer launcher cannot work on an older directory, and teach instance_check to bring the older one forward
 DISK_MIN_MIB=${TB_TEST_DISK_MIN_MIB:-512}
@@ -158,7 +158,7 @@ instance_create() {
     chown -- "$SERVICE_USER:" "$DATA"
   fi
   as_service chmod 0700 -- "$DATA"
-  as_service mkdir -p -- "$SETTINGS" "$LOGS" "$DATA/run"
+  as_service mkdir -p -- "$SETTINGS" "$LOGS" "$DATA/run" "$DATA/uploads"
   if [[ $RUN_DIR != "$DATA/run" ]]; then
     # A directory of ours in /tmp: made by nobody else, entered by nobody else.
     as_service mkdir -m 0700 -- "$RUN_DIR" 2>/dev/null || true

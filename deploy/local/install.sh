@@ -3,7 +3,7 @@
 
 # The images of docker-compose.yml are built with the first of these.
 PACKAGES_BUILD=(gcc libc6-dev cmake ninja-build pkg-config libczmq-dev libprotobuf-c-dev protobuf-c-compiler libpq-dev libev-dev
-  libhttp-parser-dev libwslay-dev libjansson-dev libinih-dev uthash-dev check)
+  libhttp-parser-dev libwslay-dev libjansson-dev libinih-dev libpng-dev libjpeg62-turbo-dev libseccomp-dev uthash-dev check)
 PACKAGES_UP=("${PACKAGES_BUILD[@]}" s6 postgresql-15 curl jq procps)
 PACKAGES_TEST=(clang-tidy clang-format shellcheck git)
 PACKAGES_TEST_UI=(chromium) # node and npm: ui.sh

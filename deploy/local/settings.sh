@@ -82,6 +82,7 @@ settings_write() {
   stage settings/TB_RUN_DIR "$RUN_DIR"
   stage settings/TB_LOG_DIR "$LOGS"
   stage settings/TB_REGION "$region"
+  [[ -n ${TB_UPLOADS_DIR-} ]] || stage settings/TB_UPLOADS_DIR "$DATA/uploads"
   settings_note_build
   [[ -n ${TB_UI_DIR-} || ! -d $TULIP_HOME/ui/dist ]] || stage settings/TB_UI_DIR "$TULIP_HOME/ui/dist"
   [[ -z ${TB_FAULT-} ]] || stage settings/TB_FAULT "$TB_FAULT"

@@ -100,6 +100,23 @@ struct api_answer *api_call(int port, const char *method, const char *path, cons
     return answer;
 }
 
+struct api_answer *api_call_bytes(int port, const char *method, const char *path, const void *body, size_t size,
+                                  const char *headers)
+{
+    char head[1024];
+    int used = snprintf(head, sizeof head,
+                        "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n",
+                        method, path, port, headers ? headers : "", size);
+    tb_assert(used > 0 && (size_t)used < sizeof head);
+    char *request = tb_alloc_zero((size_t)used + size, 1);
+    memcpy(request, head, (size_t)used);
+    if (size > 0)
+        memcpy(request + used, body, size);
+    struct api_answer *answer = api_raw_for(port, request, (size_t)used + size, 20);
+    free(request);
+    return answer;
+}
+
 void api_free(struct api_answer **answer)
 {
     if (!*answer)

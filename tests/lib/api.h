@@ -25,6 +25,10 @@ struct api_answer {
  * most 15 s. */
 struct api_answer *api_call(int port, const char *method, const char *path, const char *body, const char *headers);
 
+/* The same with a body of any bytes; no Content-Type unless headers has one. */
+struct api_answer *api_call_bytes(int port, const char *method, const char *path, const void *body, size_t size,
+                                  const char *headers);
+
 /* Effect: sends bytes as they are and reads until the peer closes or 3 s pass without a byte. */
 struct api_answer *api_raw(int port, const void *bytes, size_t size);
 /* The same, until timeout_s pass without a byte. */

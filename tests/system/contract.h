@@ -21,5 +21,6 @@ TCase *contract_orders(void);
 TCase *contract_input(void);
 TCase *contract_money(void);
 TCase *contract_operations(void);
+TCase *contract_avatars(void);
 
 #endif

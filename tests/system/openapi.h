@@ -40,6 +40,8 @@ json_t *openapi_response(const struct operation *operation, const char *status);
 bool openapi_has_code(json_t *response, const char *code);
 /* Return: the schema of the operation's JSON body, NULL when it takes none. */
 json_t *openapi_body_schema(const struct operation *operation);
+/* Return: whether its body is a picture. */
+bool openapi_takes_picture(const struct operation *operation);
 /* Return: the documented example of its body, as text to be freed; NULL when it takes none. */
 char *openapi_body_example(const struct operation *operation);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "pictures.h"
 
 #define ORDER "\"userId\":\"clusius\",\"side\":\"BUY\",\"quantity\":10,\"price\":\"124.20\""
 
@@ -48,8 +49,9 @@ END_TEST
 START_TEST(bodies_of_another_kind_are_413_415_and_malformed)
 {
     struct operation operation;
-    char path[256], *large = tb_alloc_zero(1, 65538);
-    memset(large, ' ', 65537);
+    enum { JSON_MAX = 65536, PICTURE_MAX = 204800 };
+    char path[256], *large = tb_alloc_zero(1, PICTURE_MAX + 2);
+    memset(large, ' ', PICTURE_MAX + 1);
     for (size_t at = 0; openapi_next(&at, &operation);) {
         json_t *invalid = openapi_response(&operation, "400");
         openapi_path(&operation, true, path, sizeof path);
@@ -57,7 +59,11 @@ START_TEST(bodies_of_another_kind_are_413_415_and_malformed)
             openapi_expect(operation.name, path, "{}", OPENAPI_ADMIN "Content-Type: text/plain\r\n", 415,
                            "UNSUPPORTED_MEDIA_TYPE");
         if (openapi_response(&operation, "413") != NULL)
-            openapi_expect(operation.name, path, large, NULL, 413, "TOO_LARGE");
+            openapi_expect(operation.name, path,
+                           large + (openapi_takes_picture(&operation) ? 0 : PICTURE_MAX - JSON_MAX), NULL, 413,
+                           "TOO_LARGE");
+        if (openapi_takes_picture(&operation)) /* as many as it may have: it is looked at */
+            openapi_expect(operation.name, path, large + 1, NULL, 415, "UNSUPPORTED_MEDIA_TYPE");
         if (invalid != NULL && openapi_has_code(invalid, "MALFORMED_JSON"))
             openapi_expect(operation.name, path, "{\"a\":1,\"a\":2}", NULL, 400, "MALFORMED_JSON");
     }
@@ -172,6 +178,21 @@ START_TEST(personas_answer_as_documented)
     openapi_expect("GET /api/orders/{orderId}", path, NULL, NULL, 200, NULL); /* of a removed persona */
     (void)snprintf(path, sizeof path, "%s/restore", one);
     openapi_expect("POST /api/personas/{userId}/restore", path, NULL, NULL, 200, NULL);
+}
+END_TEST
+
+START_TEST(avatars_answer_as_documented)
+{
+    static const char name[] = "PUT /api/personas/{userId}/avatar", path[] = "/api/personas/leeuwenhoek/avatar";
+    struct picture picture = pictures_png(&(struct png_spec){60, 40, PNG_RGB, 8, false, false});
+    struct operation operation = openapi_operation(name);
+    struct api_answer *answer =
+        api_call_bytes(OPENAPI_PORT, "PUT", path, picture.bytes, picture.size, "Content-Type: image/png\r\n");
+    openapi_hold(&operation, answer, 200, NULL);
+    api_free(&answer);
+    free(picture.bytes);
+    openapi_expect(name, path, "\xff\xd8\xff\xe0 and no more of it", NULL, 422, "AVATAR_UNDECODABLE");
+    openapi_expect("GET /api/personas/{userId}", "/api/personas/leeuwenhoek", NULL, NULL, 200, NULL);
 }
 END_TEST
 
@@ -463,6 +484,7 @@ TCase *openapi_answers(void)
     tcase_add_test(part, without_the_token_it_is_401);
     tcase_add_test(part, bodies_of_another_kind_are_413_415_and_malformed);
     tcase_add_test(part, personas_answer_as_documented);
+    tcase_add_test(part, avatars_answer_as_documented);
     tcase_add_test(part, dead_letters_answer_as_documented);
     tcase_add_test(part, what_is_there_reads_as_documented);
     tcase_add_test(part, a_walk_over_pages_reads_as_documented);

@@ -48,6 +48,7 @@ int main(void)
     suite_add_tcase(suite, contract_input());
     suite_add_tcase(suite, contract_orders());
     suite_add_tcase(suite, contract_money());
+    suite_add_tcase(suite, contract_avatars());
     suite_add_tcase(suite, contract_operations());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

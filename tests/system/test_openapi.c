@@ -70,6 +70,11 @@ json_t *openapi_body_schema(const struct operation *operation)
     return body == NULL ? NULL : schema_resolve(openapi.document, json_object_get(body, "schema"));
 }
 
+bool openapi_takes_picture(const struct operation *operation)
+{
+    return media(json_object_get(operation->json, "requestBody"), "image/png") != NULL;
+}
+
 char *openapi_body_example(const struct operation *operation)
 {
     json_t *body = media(json_object_get(operation->json, "requestBody"), "application/json");
