@@ -173,7 +173,7 @@ static const struct {
 
 START_TEST(a_worker_that_was_taken_over_does_no_harm)
 {
-    open_rig("TB_AVATAR_DEADLINE_MS=3000", rogue_setting);
+    open_rig("TB_AVATAR_DEADLINE_MS=12000", rogue_setting);
     for (size_t i = 0; i < TB_ARRAY_SIZE(rogues); i++) {
         int refusal = (int)upload("clusius", rogues[i].picture, strlen(rogues[i].picture))->refusal;
         ck_assert_msg(refusal == rogues[i].refusal, "%s: refusal %d", rogues[i].picture + 8, refusal);
