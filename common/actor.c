@@ -10,6 +10,7 @@
 #include "base.h"
 #include "fault.h"
 #include "ids.h"
+#include "inject.h"
 #include "log.h"
 
 enum { EXIT_STOPPED = 0, EXIT_WRONG_USAGE = 2 };
@@ -70,6 +71,11 @@ static int set_up(struct actor *actor, struct err *err)
     ids_random(&actor->boot_id, sizeof actor->boot_id);
     actor->health_fd = -1;
     actor->loop = loop_new();
+    if (config_boolean(actor->config, "enable_faults"))
+        inject_start(actor->loop, &(struct inject_options){.run_dir = config_text(actor->config, "run_dir"),
+                                                           .actor = spec->name,
+                                                           .instance = config_text(actor->config, "instance"),
+                                                           .az = config_text(actor->config, "az")});
     actor->metrics = metrics_new(spec->metrics, spec->metric_count);
     actor->state = tb_alloc_zero(1, spec->state_size);
     make_links(actor);
@@ -98,6 +104,7 @@ static void tear_down(struct actor *actor)
         actor->spec->release(actor->state);
     driver_release(actor);
     metrics_free(&actor->metrics);
+    inject_stop();
     loop_free(&actor->loop);
     free(actor->links);
     free(actor->state);

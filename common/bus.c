@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "clock.h"
 #include "codec.h"
 #include "ids.h"
+#include "inject.h"
 #include "log.h"
 #include "topology.h"
 #include "zwatch.h"
@@ -34,6 +36,16 @@ enum {
     HEARTBEAT_DEAD_MS = 2000,
     BACKLOG = 128,
     NAME_MAX_LENGTH = 64,
+    DELAYED_MAX = 16384, /* frames that an injected delay holds back; more are dropped */
+};
+
+/* A frame that an injected fault holds back. */
+struct delayed {
+    struct delayed *next; /* by due_us */
+    struct bus_link *link;
+    struct peer to;
+    int64_t due_us;
+    zmq_msg_t frame;
 };
 
 struct bus_link {
@@ -65,7 +77,13 @@ struct bus {
     uint64_t turn;
     bus_flush_handler *flush;
     void *flush_arg;
+    struct loop_timer *delay_timer;
+    struct delayed *delayed;
+    size_t delayed_count;
 };
+
+static void on_delayed(void *arg);
+static void forget_delayed(struct bus_link *link);
 
 static int users; /* buses alive: CZMQ's context is theirs together */
 
@@ -96,6 +114,7 @@ struct bus *bus_new(struct loop *loop, const struct bus_options *options, struct
     bus->plaintext = options->plaintext;
     bus->frame_max_bytes = options->frame_max_bytes > 0 ? options->frame_max_bytes : FRAME_MAX_DEFAULT;
     bus->watch = zwatch_new(loop, options->burst_max > 0 ? options->burst_max : BURST_DEFAULT, on_flush, bus);
+    bus->delay_timer = loop_timer_new(loop, on_delayed, bus);
     arena_init(&bus->arena, ARENA_MAX_BYTES);
     return bus;
 }
@@ -109,6 +128,7 @@ void bus_free(struct bus **bus)
         struct bus_link *link = b->links;
         bus_close(&link);
     }
+    loop_timer_free(&b->delay_timer);
     zwatch_free(&b->watch);
     topology_free(&b->topology);
     arena_release(&b->arena);
@@ -419,6 +439,7 @@ void bus_close(struct bus_link **link)
     while (*at != *link)
         at = &(*at)->next;
     *at = (*link)->next;
+    forget_delayed(*link);
     zwatch_remove(&(*link)->watched);
     zsock_destroy(&(*link)->sock);
     free(*link);
@@ -446,14 +467,111 @@ static bool send_address(struct bus_link *link, const struct peer *to)
     return send_frame(link, &frame, ZMQ_SNDMORE);
 }
 
-static bool send_body(struct bus_link *link, const Tb__Envelope *envelope, const ProtobufCMessage *message, size_t size)
+/* Effect: sends one whole message and closes its frame. Return: whether it was taken. */
+static bool send_whole(struct bus_link *link, const struct peer *to, zmq_msg_t *frame)
+{
+    if (link->kind == BUS_ROUTER && !send_address(link, to)) {
+        zmq_msg_close(frame);
+        return false;
+    }
+    return send_frame(link, frame, 0);
+}
+
+/* ---- injected faults ---- */
+
+static void arm_delay_timer(struct bus *bus)
+{
+    if (bus->delayed != NULL) {
+        int64_t left_us = bus->delayed->due_us - clock_monotonic_us();
+        loop_timer_set(bus->delay_timer, left_us > 0 ? left_us : 0, 0);
+    }
+}
+
+static void on_delayed(void *arg)
+{
+    struct bus *bus = arg;
+    int64_t now_us = clock_monotonic_us();
+    while (bus->delayed != NULL && bus->delayed->due_us <= now_us) {
+        struct delayed *first = bus->delayed;
+        bus->delayed = first->next;
+        bus->delayed_count--;
+        if (!send_whole(first->link, &first->to, &first->frame))
+            first->link->counts.dropped++;
+        free(first);
+    }
+    arm_delay_timer(bus);
+}
+
+static void forget_delayed(struct bus_link *link)
+{
+    for (struct delayed **at = &link->bus->delayed; *at != NULL;) {
+        struct delayed *held = *at;
+        if (held->link != link) {
+            at = &held->next;
+            continue;
+        }
+        *at = held->next;
+        link->bus->delayed_count--;
+        zmq_msg_close(&held->frame);
+        free(held);
+    }
+}
+
+/* Effect: keeps the frame (taken) and sends it later; overtaking is the point. */
+static bool hold_back(struct bus_link *link, const struct peer *to, zmq_msg_t *frame, int64_t delay_us)
+{
+    struct bus *bus = link->bus;
+    if (bus->delayed_count == DELAYED_MAX) {
+        zmq_msg_close(frame);
+        return false;
+    }
+    struct delayed *held = tb_alloc_zero(1, sizeof *held);
+    held->link = link;
+    held->to = to != NULL ? *to : (struct peer){0};
+    held->due_us = clock_monotonic_us() + delay_us;
+    zmq_msg_init(&held->frame);
+    zmq_msg_move(&held->frame, frame);
+    zmq_msg_close(frame);
+    struct delayed **at = &bus->delayed;
+    while (*at != NULL && (*at)->due_us <= held->due_us)
+        at = &(*at)->next;
+    held->next = *at;
+    *at = held;
+    bus->delayed_count++;
+    arm_delay_timer(bus);
+    return true;
+}
+
+/* Effect: sends a message the way the faults in force want it. Return: as send_whole, and true where the network would
+ * not tell either. */
+static bool send_injected(struct bus_link *link, const struct peer *to, zmq_msg_t *frame)
+{
+    struct inject_verdict verdict = inject_message(link->name);
+    if (verdict.drop) {
+        zmq_msg_close(frame);
+        return true;
+    }
+    if (verdict.twice) {
+        zmq_msg_t again;
+        zmq_msg_init(&again);
+        zmq_msg_copy(&again, frame);
+        if (verdict.delay_us > 0)
+            (void)hold_back(link, to, &again, verdict.delay_us);
+        else
+            (void)send_whole(link, to, &again);
+    }
+    return verdict.delay_us > 0 ? hold_back(link, to, frame, verdict.delay_us) : send_whole(link, to, frame);
+}
+
+static bool send_message(struct bus_link *link, const struct peer *to, const Tb__Envelope *envelope,
+                         const ProtobufCMessage *message, size_t size)
 {
     zmq_msg_t frame;
     if (zmq_msg_init_size(&frame, size) < 0)
         return false;
     size_t packed = codec_pack(envelope, message, zmq_msg_data(&frame));
     tb_assert(packed == size);
-    return send_frame(link, &frame, 0);
+    return inject_active ? send_injected(link, to, &frame) : send_whole(link, to, &frame);
 }
 
 /* Whoever gets a frame beyond its limit drops the connection, and ZeroMQ makes it never again from the connecting side.
@@ -480,8 +598,7 @@ bool bus_send(struct bus_link *link, const struct peer *to, Tb__MessageType type
     envelope.sender = bus->sender;
     envelope.boot_id = bus->boot_id;
     size_t size = codec_packed_size(&envelope, message);
-    bool sent = !is_too_large(link, message, size) && (link->kind != BUS_ROUTER || send_address(link, to)) &&
-                send_body(link, &envelope, message, size);
+    bool sent = !is_too_large(link, message, size) && send_message(link, to, &envelope, message, size);
     if (sent)
         link->counts.sent++;
     else

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "db_values.h"
 #include "ids.h"
+#include "inject.h"
 #include "log.h"
 
 enum {
@@ -59,6 +60,7 @@ struct db {
     PGconn *conn;
     struct loop_io *io;
     struct loop_timer *retry, *deadline;
+    struct loop_timer *held; /* when an injected fault lets the next answer through */
     int backoff_ms;
     char reason[REASON_MAX]; /* why the connection has to go, "" = it has not */
     size_t setup_results;
@@ -405,11 +407,23 @@ static void take_one(struct db *db, PGresult *result)
     }
 }
 
+/* Return: whether an injected fault keeps the oldest call's answer back; the timer brings us back then. */
+static bool is_held(struct db *db)
+{
+    if (!inject_active || db->phase != PHASE_UP || db->under_way == 0)
+        return false;
+    int64_t left_us = db->head_since_us + inject_store_us() - clock_monotonic_us();
+    if (left_us <= 0)
+        return false;
+    loop_timer_set(db->held, left_us, 0);
+    return true;
+}
+
 /* Hands on every result that is there. One NULL ends a command's results; two in a row mean that nothing is left. */
 static void take_results(struct db *db)
 {
     int nulls = 0;
-    while (db->conn != NULL && nulls < 2 && (db->phase == PHASE_SETUP || db->reason[0] == '\0') &&
+    while (db->conn != NULL && nulls < 2 && (db->phase == PHASE_SETUP || db->reason[0] == '\0') && !is_held(db) &&
            !PQisBusy(db->conn)) {
         PGresult *result = PQgetResult(db->conn);
         nulls = result == NULL ? nulls + 1 : 0;
@@ -443,6 +457,13 @@ static void poll_connection(struct db *db)
         drop_connection(db, PQerrorMessage(db->conn));
         break;
     }
+}
+
+static void on_held(void *arg)
+{
+    struct db *db = arg;
+    if (db->phase == PHASE_UP)
+        take_results(db);
 }
 
 static void on_io(void *arg, int fd, int events)
@@ -585,6 +606,7 @@ struct db *db_new(struct loop *loop, const struct db_options *options, const str
     db->backoff_ms = BACKOFF_FIRST_MS;
     db->retry = loop_timer_new(loop, on_retry, db);
     db->deadline = loop_timer_new(loop, on_deadline, db);
+    db->held = loop_timer_new(loop, on_held, db);
     loop_timer_set(db->retry, 0, 0); /* not in here: the caller does not have us yet */
     return db;
 }
@@ -597,6 +619,7 @@ void db_free(struct db **db)
     loop_io_free(&(*db)->io);
     loop_timer_free(&(*db)->retry);
     loop_timer_free(&(*db)->deadline);
+    loop_timer_free(&(*db)->held);
     PQclear((*db)->head_result);
     PQfinish((*db)->conn);
     free((*db)->url);

@@ -79,6 +79,11 @@ int fault_init(void)
     return -1;
 }
 
+int fault_arm(const char *text)
+{
+    return fault_parse(text) ? 0 : -1;
+}
+
 static void fault_pause(void)
 {
     struct timespec left = {(time_t)(fault.pause_ms / 1000), (long)(fault.pause_ms % 1000) * 1000000};

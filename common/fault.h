@@ -7,12 +7,20 @@
 #ifdef TB_FAULT_POINTS
 /* Effect: reads TB_FAULT once. Return: 0, or -1 with a message on stderr when it is not understood. */
 int fault_init(void);
+/* Effect: arms "<point>:kill:<passage>" or "<point>:pause:<passage>:<ms>" in place of the one armed before; passages
+ * are counted from here. Return: 0, or -1 when it is not understood (nothing changes). */
+int fault_arm(const char *text);
 /* Effect: counts the passage; dies or pauses if this is the armed one. */
 void fault_point(const char *name);
 #else
 static inline int fault_init(void)
 {
     return 0;
+}
+static inline int fault_arm(const char *text)
+{
+    (void)text;
+    return -1;
 }
 static inline void fault_point(const char *name)
 {

@@ -27,7 +27,9 @@
 #include "waits.h"
 
 enum { CONNECTIONS_MAX = 8192, OTHER_DESCRIPTORS = 256, SCRATCH_BYTES = 4 << 20 };
-#define SECOND_US 1000000LL
+#define SECOND_US       1000000LL
+#define OPENING_LOOK_US 20000
+#define OPENING_MAX_US  (2 * SECOND_US)
 
 /* The driver's state: what parts borrow, and what only this file knows. */
 struct gateway_actor {
@@ -38,6 +40,8 @@ struct gateway_actor {
     struct admission admission;
     struct proxies proxies;
     uint64_t refused_counted, slow_counted; /* connections and readers, already in their metrics */
+    struct loop_timer *opening;             /* with a shared port: until clients are let in */
+    int64_t opening_us;                     /* how long they have waited for that */
 };
 
 /* --- what parts ask of it --- */
@@ -389,6 +393,7 @@ static size_t join_statements(struct gateway_actor *actor)
 static void detach(void *state)
 {
     struct gateway_actor *actor = state;
+    loop_timer_free(&actor->opening);
     /* The pool first: it still answers who waits for a row. The server last: it owns the requests. */
     read_pool_free(&actor->gateway.reads);
     commands_free(&actor->gateway.commands);
@@ -416,6 +421,20 @@ static size_t connections_max(void)
     return limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? (size_t)limit.rlim_cur - OTHER_DESCRIPTORS : OTHER_DESCRIPTORS;
 }
 
+/* With a shared port clients are let in when they can be served: until then another gateway has them. */
+static void on_opening(void *arg)
+{
+    struct gateway_actor *actor = arg;
+    struct err err = {0};
+    bool ready = strcmp(actor_state_name(actor->gateway.actor), "READY") == 0;
+    actor->opening_us += OPENING_LOOK_US;
+    if (!ready && actor->opening_us < OPENING_MAX_US)
+        return;
+    loop_timer_free(&actor->opening);
+    if (http_server_listen(actor->gateway.http, &err) < 0)
+        log_error("%s", err.text);
+}
+
 static int attach(void *state, struct actor *owner, struct err *err)
 {
     static const struct http_handler handler = {on_request, body_limit, on_turn, on_response};
@@ -424,6 +443,7 @@ static int attach(void *state, struct actor *owner, struct err *err)
     struct loop *loop = actor_loop(owner);
     struct http_options options = {.address = config_text(gateway->config, "listen"),
                                    .port = (int)config_integer(gateway->config, "port"),
+                                   .shared = config_boolean(gateway->config, "port_shared"),
                                    .region = gateway->region,
                                    .connections_max = connections_max(),
                                    .connections_per_address_max =
@@ -447,6 +467,10 @@ static int attach(void *state, struct actor *owner, struct err *err)
         detach(state);
         return -1;
     }
+    if (options.shared) {
+        actor->opening = loop_timer_new(loop, on_opening, actor);
+        loop_timer_set(actor->opening, OPENING_LOOK_US, OPENING_LOOK_US);
+    }
     log_info("HTTP on %s port %d", options.address, http_server_port(gateway->http));
     return 0;
 }
@@ -454,7 +478,7 @@ static int attach(void *state, struct actor *owner, struct err *err)
 static bool busy(const void *state)
 {
     const struct gateway_actor *actor = state;
-    return http_server_unanswered(actor->gateway.http) > 0;
+    return !http_server_is_drained(actor->gateway.http);
 }
 
 #define ACCEPTS(name, ...) static const struct link_message name[] = {__VA_ARGS__, {0, NULL}}
@@ -509,6 +533,8 @@ static const struct metric_spec metrics[GATEWAY_METRICS_COUNT] = {
 
 static const struct config_key config_keys[] = {
     {"port", CONFIG_INTEGER, "8080", 0, 65535, "TCP port of the HTTP API; 0 takes any free one"},
+    {"port_shared", CONFIG_BOOLEAN, "false", 0, 0,
+     "whether other gateways may serve the same port; this one listens once it is ready, after 2 s at the latest"},
     {"listen", CONFIG_TEXT, "127.0.0.1", 0, 0, "numeric address the HTTP API listens on; 0.0.0.0 for all of IPv4"},
     {"admin_token", CONFIG_SECRET, "", 0, 0, "bearer token that operating requests must carry; empty asks for none"},
     {"ui_dir", CONFIG_TEXT, "", 0, 0,

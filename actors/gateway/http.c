@@ -144,6 +144,19 @@ static void on_sweep(void *arg)
     }
 }
 
+/* While draining: who has asked nothing until now will not be waited for. */
+static void on_quiet(void *arg)
+{
+    struct http_server *server = arg;
+    server->quiet_ended = true;
+    for (struct http_connection *c = server->connections; c != NULL; c = c->next) {
+        if (c->reading == NULL) {
+            c->ended = true;
+            http_connection_mark(c);
+        }
+    }
+}
+
 static int listen_on(const struct http_options *options, int *port, struct err *err)
 {
     char service[16];
@@ -156,7 +169,8 @@ static int listen_on(const struct http_options *options, int *port, struct err *
         return err_set(err, "listen address %s: %s", options->address, gai_strerror(code));
     fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
+        (options->shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
+        bind(fd, info->ai_addr, info->ai_addrlen) < 0 || (!options->shared && listen(fd, LISTEN_BACKLOG) < 0)) {
         (void)err_set(err,
                       errno == EADDRINUSE
                           ? "port %d on %s is taken by another program; choose another with --port or TB_PORT"
@@ -193,33 +207,51 @@ struct http_server *http_server_new(struct loop *loop, const struct http_options
     server->port = port;
     ids_random(server->random_state, sizeof server->random_state);
     server->random_state[0] |= 1;
-    server->listen_io = loop_io_new(loop, fd, LOOP_READ, on_accept, server);
+    if (!options->shared)
+        server->listen_io = loop_io_new(loop, fd, LOOP_READ, on_accept, server);
     server->prepare = loop_prepare_new(loop, on_prepare, server);
     server->sweep = loop_timer_new(loop, on_sweep, server);
     server->wake = loop_timer_new(loop, on_wake, server);
+    server->quiet = loop_timer_new(loop, on_quiet, server);
     loop_timer_set(server->sweep, SWEEP_INTERVAL_US, SWEEP_INTERVAL_US);
     return server;
 }
 
+int http_server_listen(struct http_server *server, struct err *err)
+{
+    if (server->listen_io != NULL || server->draining)
+        return 0;
+    if (listen(server->listen_fd, LISTEN_BACKLOG) < 0)
+        return err_set(err, "cannot listen on port %d of %s: %s", server->port, server->options.address,
+                       strerror(errno));
+    server->listen_io = loop_io_new(server->loop, server->listen_fd, LOOP_READ, on_accept, server);
+    return 0;
+}
+
 static void stop_listening(struct http_server *server)
 {
-    if (server->listen_io == NULL)
-        return;
     loop_io_free(&server->listen_io);
-    (void)close(server->listen_fd);
+    if (server->listen_fd >= 0)
+        (void)close(server->listen_fd);
     server->listen_fd = -1;
 }
 
 void http_server_drain(struct http_server *server)
 {
+    if (server->draining)
+        return;
     server->draining = true;
+    if (server->listen_io != NULL)
+        for (int i = 0; i < LISTEN_BACKLOG / ACCEPTS_PER_TURN; i++)
+            on_accept(server, server->listen_fd, LOOP_READ); /* closing the queue would reset who is in it */
     stop_listening(server);
-    for (struct http_connection *c = server->connections; c != NULL; c = c->next) {
-        if (c->reading == NULL) {
-            c->ended = true;
-            http_connection_mark(c);
-        }
-    }
+    loop_timer_set(server->quiet, HTTP_DRAIN_QUIET_US, 0);
+}
+
+bool http_server_is_drained(const struct http_server *server)
+{
+    return server->draining && (server->quiet_ended || server->connection_count == 0) &&
+           http_server_unanswered(server) == 0;
 }
 
 void http_server_free(struct http_server **server)
@@ -245,6 +277,7 @@ void http_server_free(struct http_server **server)
     loop_prepare_free(&s->prepare);
     loop_timer_free(&s->sweep);
     loop_timer_free(&s->wake);
+    loop_timer_free(&s->quiet);
     free(s);
 }
 

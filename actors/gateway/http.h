@@ -25,6 +25,8 @@
 struct http_server;
 struct proxies; /* client_address.h */
 
+#define HTTP_DRAIN_QUIET_US 300000
+
 struct http_request {
     enum http_verb verb;
     const char *method; /* the token as it came: "GET" */
@@ -87,6 +89,7 @@ struct http_handler {
 struct http_options {
     const char *address; /* "127.0.0.1" */
     int port;            /* 0 = any free one (tests) */
+    bool shared;         /* other servers may have the same port (SO_REUSEPORT); http_server_listen begins */
     const char *region;  /* X-TB-Region; borrowed */
     size_t connections_max;
     size_t connections_per_address_max; /* of clients elsewhere; 0 = no limit of its own */
@@ -97,14 +100,20 @@ struct http_options {
     int64_t idle_timeout_us;            /* keep-alive */
 };
 
-/* Effect: listens. Gives a server for http_server_free, or NULL with err set (the port is taken, …). */
+/* Effect: takes the port, and listens unless it is shared. Gives a server for http_server_free, or NULL with err set
+ * (the port is taken, …). */
 struct http_server *http_server_new(struct loop *loop, const struct http_options *options,
                                     const struct http_handler *handler, void *arg, struct err *err);
+/* Effect: begins to listen; nothing when it does already or drains. Return: 0, or -1 with err set. */
+int http_server_listen(struct http_server *server, struct err *err);
 /* Effect: closes everything. Requests still with their handler are dropped: http_respond must not be called any more.
  */
 void http_server_free(struct http_server **server);
-/* Effect: stops listening, closes idle connections, ends the others after the answers they are owed. */
+/* Effect: takes in whoever has connected already, stops listening, ends each connection after the next answer, and
+ * those that ask nothing after HTTP_DRAIN_QUIET_US: a request on its way when we began is still answered. */
 void http_server_drain(struct http_server *server);
+/* Return: whether everybody was answered and the quiet ones are gone. */
+bool http_server_is_drained(const struct http_server *server);
 int http_server_port(const struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
 /* Return: how many connections were closed at once because there were too many. */

@@ -89,6 +89,8 @@ struct http_server {
     size_t free_count;
     uint64_t random_state[2];
     bool draining;
+    bool quiet_ended; /* while draining: idle connections were closed */
+    struct loop_timer *quiet;
     char date[40];
     int64_t date_second;
     char read_buffer[READ_SIZE];

@@ -198,6 +198,19 @@ port_is_taken() {
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v hex="$hex" '$4 == "0A" && substr($2, length($2) - 4) == hex { found = 1 } END { exit !found }'
 }
 
+# Whether nobody but our gateways listens on the port: it is shared among them (SO_REUSEPORT), and the kernel would share it with another
+# instance's that was started in the same moment.
+port_is_ours() {
+  local hex inode name pid ours
+  hex=$(printf ':%04X' "$PORT")
+  ours=$(for name in "$SERVICES"/gateway-*; do
+    pid=$(service_pid "${name##*/}") && find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\n' 2>/dev/null
+  done)
+  while read -r inode; do
+    [[ $ours == *"socket:[$inode]"* ]] || return 1
+  done < <(awk -v hex="$hex" '$4 == "0A" && substr($2, length($2) - 4) == hex { print $10 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+}
+
 port_check() {
   [[ $PORT =~ ^[1-9][0-9]{0,4}$ ]] && ((PORT <= 65535)) || wrong_usage "$PORT is not a port (1 to 65535)"
   ! port_is_taken "$PORT" ||

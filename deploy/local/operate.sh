@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# operate: kill, logs, bench.
+# operate: kill, logs, bench. (fault, scenario and upgrade have files of their own.)
 
 instance_must_run() {
   service_user_prepare
@@ -32,11 +32,40 @@ services_named() {
   printf '%s\n' "$found"
 }
 
+# services_of_az ZONE: the services in an availability zone; an unknown one is an error.
+services_of_az() {
+  local name found=() zones=()
+  for name in $(service_names); do
+    zones+=("$(service_az "$name")")
+    [[ -z $1 || ${zones[-1]} != "$1" ]] || found+=("$name")
+  done
+  ((${#found[@]} > 0)) || fail "there is no availability zone $1 here" "There are: $(printf '%s\n' "${zones[@]}" | sort -u | xargs)"
+  printf '%s\n' "${found[@]}"
+}
+
+# kill_together NAME…: one signal to all of them at once.
+kill_together() {
+  local name pid pids=()
+  for name in "$@"; do
+    ! pid=$(service_pid "$name") || pids+=("$pid")
+  done
+  ((${#pids[@]} > 0)) || fail "none of them has a process just now"
+  kill "-$OPT_SIGNAL" "${pids[@]}" || true # one may have ended by itself meanwhile
+  say "SIG$OPT_SIGNAL to $(for name in "$@"; do service_title "$name"; done | paste -sd' ')"
+}
+
 kill_command() {
   local name pid names target=${1-}
-  [[ -n $target ]] || wrong_usage "kill whom?"
+  [[ -n $target || -n ${OPT[az]-} ]] || wrong_usage "kill whom?"
+  [[ -z $target || -z ${OPT[az]-} ]] || wrong_usage "kill takes one actor, or --az"
   kill -l "$OPT_SIGNAL" >/dev/null 2>&1 || wrong_usage "there is no signal $OPT_SIGNAL"
   instance_must_run
+  if [[ -n ${OPT[az]-} ]]; then
+    names=$(services_of_az "${OPT[az]}")
+    # shellcheck disable=SC2086 # a word each
+    kill_together $names
+    return
+  fi
   names=$(services_named "$target")
   if [[ $target != */* && $names == *$'\n'* ]]; then # several instances, none named: the one that does the work
     names=$(services_named "$target/leader")

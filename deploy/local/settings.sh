@@ -74,7 +74,7 @@ settings_write() {
   as_service find "$SETTINGS" -name 'TB_*' ! -name TB_REGION -delete
   for name in ${SETTINGS_GIVEN[@]+"${SETTINGS_GIVEN[@]}"}; do
     case $name in
-      TB_PORT | TB_REGION) continue ;;
+      TB_PORT | TB_REGION | TB_AZ) continue ;; # TB_AZ: each service has its own
     esac
     stage "settings/$name" "${!name}"
   done
@@ -83,6 +83,7 @@ settings_write() {
   stage settings/TB_LOG_DIR "$LOGS"
   stage settings/TB_REGION "$region"
   [[ -n ${TB_UPLOADS_DIR-} ]] || stage settings/TB_UPLOADS_DIR "$DATA/uploads"
+  [[ -n ${TB_PORT_SHARED-} ]] || stage settings/TB_PORT_SHARED true # a second gateway, or the next version's, listens beside the first
   settings_note_build
   [[ -n ${TB_UI_DIR-} || ! -d $TULIP_HOME/ui/dist ]] || stage settings/TB_UI_DIR "$TULIP_HOME/ui/dist"
   [[ -z ${TB_FAULT-} ]] || stage settings/TB_FAULT "$TB_FAULT"
@@ -94,6 +95,14 @@ settings_note_build() {
   commit=$(git -c safe.directory='*' -C "$TULIP_HOME" rev-parse --short HEAD 2>/dev/null) || commit=unknown
   [[ -n ${TB_BUILD_COMMIT-} ]] || stage settings/TB_BUILD_COMMIT "$commit"
   [[ -n ${TB_BUILD_TIME-} ]] || stage settings/TB_BUILD_TIME "$(date -u -r "$BIN/tb-gateway" +%Y-%m-%dT%H:%M:%SZ)"
+}
+
+# Whether TB_ENABLE_FAULTS is given to this "up"; its value was checked before.
+faults_are_wanted() {
+  case ${TB_ENABLE_FAULTS-} in
+    1 | true | yes | on) return 0 ;;
+    *) return 1 ;;
+  esac
 }
 
 # settings_get NAME FALLBACK: a setting the instance was started with.

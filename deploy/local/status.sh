@@ -60,7 +60,7 @@ death_text() {
 # sequencer-1 is shown as sequencer/1.
 service_title() {
   case $1 in
-    postgres) printf 'postgres\n' ;;
+    postgres | faults) printf '%s\n' "$1" ;;
     *) printf '%s/%s\n' "${1%-*}" "${1##*-}" ;;
   esac
 }
@@ -72,6 +72,8 @@ service_state() {
     printf 'CRASHING -\n'
   elif [[ $pid == - ]]; then
     printf 'DOWN -\n'
+  elif [[ $name == faults ]]; then
+    printf 'READY -\n'
   elif [[ $name == postgres ]]; then
     postgres_answers && printf 'READY -\n' || printf 'STARTING -\n'
   else

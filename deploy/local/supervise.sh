@@ -2,10 +2,10 @@
 # supervise: s6 (docs/decisions/0001-supervisor-s6.md). DATA/service/NAME is what s6-supervise watches, NAME being postgres or ACTOR-INSTANCE;
 # each has a logger of its own that rotates into DATA/log/NAME. We touch only processes that this tree says are ours.
 
-# The services there are, in the order they start: the database, then the actors.
+# The services there are, in the order they start: the database, the actors, who begins and ends faults (TB_ENABLE_FAULTS).
 service_names() {
   local name instance
-  for name in postgres "${ACTORS[@]}"; do
+  for name in postgres "${ACTORS[@]}" faults; do
     for instance in "" -1 -2; do
       [[ ! -d $SERVICES/$name$instance ]] || printf '%s\n' "$name$instance"
     done
@@ -27,22 +27,42 @@ service_write() {
   stage "service/$name/down" ""
 }
 
+# service_write_actor ACTOR INSTANCE: the first instances are in one availability zone, the second in another; TB_AZ names another for all.
+service_write_actor() {
+  local zone
+  zone=$(settings_get TB_REGION "${TB_REGION:-nl-1}")$([[ $2 == 1 ]] && echo a || echo b)
+  service_write "$1-$2" "$TULIP_HOME/deploy/local/run-actor" "$DATA" "$1" "$2" "$BIN"
+  stage "service/$1-$2/az" "${TB_AZ:-$zone}"
+}
+
+# The availability zone a service is in; nothing for the database, which is the region's.
+service_az() {
+  local zone
+  [[ ! -r $SERVICES/$1/az ]] || { read -r zone <"$SERVICES/$1/az" && printf '%s\n' "$zone"; }
+}
+
 # Effect: stages all services, and forgets how often they were restarted before.
 services_write() {
   local actor
-  as_service rm -rf -- "$SERVICES"
-  as_service find "$DATA/run" -maxdepth 1 \( -name '*.restarts' -o -name '*.death' -o -name '*.loop' -o -name stopping \) -delete
+  as_service rm -rf -- "$SERVICES" "$RUN_DIR/faults" "$RUN_DIR/faults-ended"
+  as_service find "$DATA/run" -maxdepth 1 \( -name '*.restarts' -o -name '*.death' -o -name '*.loop' -o -name '*.held' -o -name '*.paused' \
+    -o -name stopping \) -delete
   if postgres_is_private; then
     service_write postgres "$TULIP_HOME/deploy/local/run-postgres" "$DATA" "$PG_BIN/postgres" "$CLUSTER"
     stage service/postgres/down-signal SIGINT # fast shutdown: do not wait for clients to go
   fi
   for actor in "${ACTORS[@]}"; do
-    service_write "$actor-1" "$TULIP_HOME/deploy/local/run-actor" "$DATA" "$actor" 1 "$BIN"
+    service_write_actor "$actor" 1
   done
-  [[ $OPT_STANDBY == yes ]] || return 0
-  for actor in "${STANDBY_ACTORS[@]}"; do
-    service_write "$actor-2" "$TULIP_HOME/deploy/local/run-actor" "$DATA" "$actor" 2 "$BIN"
-  done
+  if [[ $OPT_STANDBY == yes ]]; then
+    for actor in "${STANDBY_ACTORS[@]}"; do
+      service_write_actor "$actor" 2
+    done
+  fi
+  if faults_are_wanted; then
+    as_service mkdir -m 0700 -- "$RUN_DIR/faults" "$RUN_DIR/faults-ended"
+    service_write faults "$TULIP_HOME/deploy/local/run-faults" "$DATA"
+  fi
 }
 
 supervisor_is_up() {

@@ -78,6 +78,7 @@ up_start() {
   done
   begin=$SECONDS
   wait_for "$READY_SECONDS" up_is_decided && health_is_ready || up_say_unready "not ready after $((SECONDS - begin)) s"
+  port_is_ours || fail "port $PORT was taken by another program meanwhile" "Use another one: ./tulip up --port $((PORT < 65535 ? PORT + 1 : 8080))"
   trap - EXIT INT TERM HUP
 }
 

@@ -96,8 +96,34 @@ START_TEST(what_is_not_understood_is_refused)
 }
 END_TEST
 
-CHECK_MAIN("fault", tcase_add_test(cases, the_armed_point_kills_at_its_passage);
-           tcase_add_test(cases, an_unarmed_process_lives); tcase_add_test(cases, a_pause_lasts_as_long_as_asked);
+static int arms_late(void *arg)
+{
+    (void)arg;
+    unsetenv("TB_FAULT");
+    if (fault_init() < 0 || fault_arm("core.after") == 0)
+        return 3;
+    fault_point("core.after");
+    if (fault_arm("core.after:kill:2") < 0)
+        return 4;
+    for (int i = 1; i <= 5; i++) {
+        fault_point("core.after");
+        fprintf(stderr, "lived %d\n", i);
+    }
+    return 0;
+}
+
+START_TEST(a_point_can_be_armed_while_it_runs)
+{
+    child_run(arms_late, NULL, &result);
+    ck_assert_int_eq(result.signal, SIGKILL);
+    ck_assert_ptr_nonnull(strstr(result.output, "lived 1"));
+    ck_assert_ptr_null(strstr(result.output, "lived 2"));
+}
+END_TEST
+
+CHECK_MAIN("fault", tcase_add_test(cases, a_point_can_be_armed_while_it_runs);
+           tcase_add_test(cases, the_armed_point_kills_at_its_passage); tcase_add_test(cases, an_unarmed_process_lives);
+           tcase_add_test(cases, a_pause_lasts_as_long_as_asked);
            tcase_add_test(cases, what_is_not_understood_is_refused);)
 
 #else
