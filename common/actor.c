@@ -47,6 +47,7 @@ static int open_bus(struct actor *actor, struct err *err)
                                   .region = config_text(actor->config, "region"),
                                   .sender = actor->sender,
                                   .boot_id = actor->boot_id,
+                                  .curve_dir = config_text(actor->config, "curve_dir"),
                                   .plaintext = config_boolean(actor->config, "bus_plaintext")};
     if (check_run_dir(options.run_dir, err) < 0)
         return -1;

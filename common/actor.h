@@ -16,8 +16,10 @@
  * Leadership: the advisory lock "tulip:<region>:<leads>" on the very connection that writes, tried every 100 ms while
  * STANDBY. Role: tb_<name>, unless database_url names a user. Fault points, around store calls and the core's sends
  * (not heartbeats): <name>.before_commit, .after_commit, .before_send, .after_send. Metrics of its own:
- * tb_bus_{received,sent,dropped,malformed}_total{link}, tb_bus_burst{link}, tb_messages_refused_total, tb_store_calls,
- * tb_store_seconds, tb_store_connected, tb_step_arena_peak_bytes, tb_resident_bytes.
+ * of each link
+ * tb_bus_{received,sent,dropped,malformed,forbidden,connects,disconnects,handshake_failures,refused,retries,
+ * accept_failures}_total{link}, tb_bus_connections{link}, tb_bus_burst{link}, tb_messages_refused_total{link},
+ * tb_store_calls, tb_store_seconds, tb_store_connected, tb_step_arena_peak_bytes, tb_resident_bytes.
  */
 #ifndef TB_ACTOR_H
 #define TB_ACTOR_H
@@ -41,7 +43,8 @@ const char *actor_state_name(const struct actor *actor);
  * being carried out): aborts. */
 void actor_feed(struct actor *actor, const void *external);
 
-/* One kind of message a link takes. sender: the actor's name that may send it ("gateway"), NULL = any. */
+/* One kind of message a link takes, from one sender; a row for each. sender: the actor's name that may send it
+ * ("gateway"), NULL = any. */
 struct link_message {
     Tb__MessageType type;
     const char *sender;

@@ -169,8 +169,9 @@ static bool is_from(const char *sender, const char *actor_name)
 static bool is_accepted(const struct link_message *accepts, const struct bus_message *message)
 {
     for (; accepts != NULL && accepts->type != 0; accepts++)
-        if (accepts->type == message->envelope->type)
-            return accepts->sender == NULL || is_from(message->envelope->sender, accepts->sender);
+        if (accepts->type == message->envelope->type &&
+            (accepts->sender == NULL || is_from(message->envelope->sender, accepts->sender)))
+            return true;
     return false;
 }
 
@@ -178,7 +179,7 @@ static void refuse_message(struct open_link *link, const struct bus_message *mes
 {
     struct actor *actor = link->actor;
     uint64_t bit = 1ULL << ((unsigned)message->envelope->type & 63);
-    metrics_count(actor->metrics, actor->numbers.refused, 1);
+    link->refused++;
     if ((link->logged_types & bit) == 0)
         log_warning("link %s takes no %s from %.64s", actor->spec->links[link->index].bus.name,
                     message->payload->descriptor->name, message->envelope->sender);

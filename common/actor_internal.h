@@ -35,6 +35,7 @@ struct open_link {
     struct bus_link *link;     /* NULL = closed */
     struct bus_counts counted; /* what the metrics know already */
     size_t metric;             /* of its first metric */
+    uint64_t refused;          /* messages of a type or sender that it does not take */
     uint64_t logged_types;     /* refused types that were logged once, by type number */
 };
 
@@ -57,7 +58,7 @@ struct call_queue {
 };
 
 struct actor_metric_numbers {
-    size_t refused, store_calls, store_seconds, store_connected, arena_peak, resident;
+    size_t store_calls, store_seconds, store_connected, arena_peak, resident;
 };
 
 struct actor {
@@ -98,7 +99,7 @@ struct actor {
     char fault_names[4][64];
 
     /* actor_telemetry.c */
-    struct bus_link *telemetry;
+    struct open_link telemetry;
     struct loop_timer *heartbeat_timer;
     int health_fd; /* of health_file; -1: none */
     bool health_failed;

@@ -281,6 +281,7 @@ static int open_store(struct actor *actor, struct err *err)
     struct db_options options = {.url = url,
                                  .application_name = name,
                                  .user = user,
+                                 .password_file = config_text(actor->config, "database_password_file"),
                                  .statement_timeout_ms = actor->spec->statement_timeout_ms > 0
                                                              ? actor->spec->statement_timeout_ms
                                                              : STATEMENT_TIMEOUT_MS,

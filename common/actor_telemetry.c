@@ -1,6 +1,7 @@
 /* Heartbeats: who we are, how we are, and every metric, four times a second and at each change of state. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,34 +13,63 @@
 #include "telemetry.pb-c.h"
 
 enum { HEARTBEAT_US = 250000, HEARTBEAT_ARENA_BYTES = 8 * 1024 * 1024 };
-enum { LINK_RECEIVED, LINK_SENT, LINK_DROPPED, LINK_MALFORMED, LINK_BURST };
 
-static void add_link_metrics(struct actor *actor, struct open_link *link)
+/* Of each link: what its counters are called, and where they are in struct bus_counts. */
+static const struct {
+    const char *name, *help;
+    size_t offset;
+} link_counters[] = {
+    {"tb_bus_received_total", "Messages taken from a link", offsetof(struct bus_counts, received)},
+    {"tb_bus_sent_total", "Messages given to a link", offsetof(struct bus_counts, sent)},
+    {"tb_bus_dropped_total", "Messages a link did not take: no peer, or its mark is reached",
+     offsetof(struct bus_counts, dropped)},
+    {"tb_bus_malformed_total", "Frames that are no message of ours", offsetof(struct bus_counts, malformed)},
+    {"tb_bus_forbidden_total", "Messages whose sender is not who their connection belongs to",
+     offsetof(struct bus_counts, forbidden)},
+    {"tb_bus_connects_total", "Connections made that shook hands", offsetof(struct bus_counts, connects)},
+    {"tb_bus_disconnects_total", "Connections lost after that", offsetof(struct bus_counts, disconnects)},
+    {"tb_bus_handshake_failures_total", "Connections that ended before they shook hands",
+     offsetof(struct bus_counts, handshake_failures)},
+    {"tb_bus_refused_total", "Connections turned away: a stranger's key, or a role with no business on the link",
+     offsetof(struct bus_counts, refused)},
+    {"tb_bus_retries_total", "Attempts to connect after the first", offsetof(struct bus_counts, retries)},
+    {"tb_bus_accept_failures_total", "Connections the system could not give us",
+     offsetof(struct bus_counts, accept_failures)},
+};
+enum {
+    LINK_REFUSED = TB_ARRAY_SIZE(link_counters), /* and these behind them */
+    LINK_CONNECTIONS,
+    LINK_BURST,
+    LINK_METRICS,
+};
+
+static size_t add_link_metric(struct actor *actor, const char *labels, const char *name, const char *help,
+                              enum metric_kind kind)
 {
-    static const struct metric_spec specs[] = {
-        [LINK_RECEIVED] = {"tb_bus_received_total", "", "Messages taken from a link", METRIC_COUNTER},
-        [LINK_SENT] = {"tb_bus_sent_total", "", "Messages given to a link", METRIC_COUNTER},
-        [LINK_DROPPED] = {"tb_bus_dropped_total", "", "Messages a link did not take: no peer, or its mark is reached",
-                          METRIC_COUNTER},
-        [LINK_MALFORMED] = {"tb_bus_malformed_total", "", "Frames that are no message of ours", METRIC_COUNTER},
-        [LINK_BURST] = {"tb_bus_burst", "", "Most messages found waiting on a link at once since the last heartbeat",
-                        METRIC_GAUGE},
-    };
+    struct metric_spec spec = {name, labels, help, kind};
+    return metrics_add(actor->metrics, &spec);
+}
+
+static void add_link_metrics(struct actor *actor, struct open_link *link, const char *name)
+{
     char labels[96];
-    snprintf(labels, sizeof labels, "link=\"%s\"", actor->spec->links[link->index].bus.name);
-    for (size_t i = 0; i < TB_ARRAY_SIZE(specs); i++) {
-        struct metric_spec spec = specs[i];
-        spec.labels = labels;
-        size_t number = metrics_add(actor->metrics, &spec);
+    snprintf(labels, sizeof labels, "link=\"%s\"", name);
+    for (size_t i = 0; i < TB_ARRAY_SIZE(link_counters); i++) {
+        size_t number = add_link_metric(actor, labels, link_counters[i].name, link_counters[i].help, METRIC_COUNTER);
         if (i == 0)
             link->metric = number;
     }
+    add_link_metric(actor, labels, "tb_messages_refused_total", "Messages of a type or sender their link does not take",
+                    METRIC_COUNTER);
+    add_link_metric(actor, labels, "tb_bus_connections", "Connections a link has now", METRIC_GAUGE);
+    size_t last =
+        add_link_metric(actor, labels, "tb_bus_burst",
+                        "Most messages found waiting on a link at once since the last heartbeat", METRIC_GAUGE);
+    tb_assert(last == link->metric + LINK_METRICS - 1);
 }
 
 static void add_metrics(struct actor *actor)
 {
-    static const struct metric_spec refused = {"tb_messages_refused_total", "",
-                                               "Messages of a type or sender their link does not take", METRIC_COUNTER};
     static const struct metric_spec calls = {"tb_store_calls", "", "Store calls under way", METRIC_GAUGE};
     static const struct metric_spec seconds = {"tb_store_seconds", "", "Time of one store call, its commit included",
                                                METRIC_HISTOGRAM};
@@ -49,7 +79,6 @@ static void add_metrics(struct actor *actor)
     static const struct metric_spec resident = {"tb_resident_bytes", "", "Resident memory of the process",
                                                 METRIC_GAUGE};
     actor->numbers = (struct actor_metric_numbers){
-        .refused = metrics_add(actor->metrics, &refused),
         .store_calls = metrics_add(actor->metrics, &calls),
         .store_seconds = metrics_add(actor->metrics, &seconds),
         .store_connected = metrics_add(actor->metrics, &connected),
@@ -57,19 +86,33 @@ static void add_metrics(struct actor *actor)
         .resident = metrics_add(actor->metrics, &resident),
     };
     for (size_t i = 0; i < actor->spec->link_count; i++)
-        add_link_metrics(actor, &actor->links[i]);
+        add_link_metrics(actor, &actor->links[i], actor->spec->links[i].bus.name);
+    add_link_metrics(actor, &actor->telemetry, "heartbeats");
+}
+
+static uint64_t count_at(const struct bus_counts *counts, size_t offset)
+{
+    uint64_t value;
+    memcpy(&value, (const char *)counts + offset, sizeof value);
+    return value;
 }
 
 static void count_link(struct actor *actor, struct open_link *link)
 {
-    if (link->link == NULL)
+    if (link->link == NULL) {
+        metrics_gauge(actor->metrics, link->metric + LINK_CONNECTIONS, 0);
         return;
+    }
     struct bus_counts now = bus_link_counts(link->link);
-    metrics_count(actor->metrics, link->metric + LINK_RECEIVED, (int64_t)(now.received - link->counted.received));
-    metrics_count(actor->metrics, link->metric + LINK_SENT, (int64_t)(now.sent - link->counted.sent));
-    metrics_count(actor->metrics, link->metric + LINK_DROPPED, (int64_t)(now.dropped - link->counted.dropped));
-    metrics_count(actor->metrics, link->metric + LINK_MALFORMED, (int64_t)(now.malformed - link->counted.malformed));
+    for (size_t i = 0; i < TB_ARRAY_SIZE(link_counters); i++) {
+        size_t offset = link_counters[i].offset;
+        metrics_count(actor->metrics, link->metric + i,
+                      (int64_t)(count_at(&now, offset) - count_at(&link->counted, offset)));
+    }
+    metrics_count(actor->metrics, link->metric + LINK_REFUSED, (int64_t)link->refused);
+    metrics_gauge(actor->metrics, link->metric + LINK_CONNECTIONS, (double)now.connects - (double)now.disconnects);
     metrics_gauge(actor->metrics, link->metric + LINK_BURST, (double)bus_link_take_peak(link->link));
+    link->refused = 0;
     link->counted = now;
 }
 
@@ -89,6 +132,7 @@ static void read_metrics(struct actor *actor)
 {
     for (size_t i = 0; i < actor->spec->link_count; i++)
         count_link(actor, &actor->links[i]);
+    count_link(actor, &actor->telemetry);
     metrics_gauge(actor->metrics, actor->numbers.store_calls, (double)actor->calls.count);
     metrics_gauge(actor->metrics, actor->numbers.arena_peak, (double)actor->arena_peak_bytes);
     metrics_gauge(actor->metrics, actor->numbers.resident, resident_bytes());
@@ -110,7 +154,7 @@ static void write_health(struct actor *actor)
 
 void telemetry_send(struct actor *actor)
 {
-    if (actor->telemetry == NULL)
+    if (actor->telemetry.link == NULL)
         return;
     write_health(actor);
     read_metrics(actor);
@@ -129,7 +173,8 @@ void telemetry_send(struct actor *actor)
     heartbeat.started_at_us = actor->started_at_us;
     heartbeat.leader = actor->spec->leads == NULL || actor->leading;
     heartbeat.metrics = metrics_messages(actor->metrics, &actor->heartbeat_arena, &heartbeat.n_metrics);
-    bus_send(actor->telemetry, NULL, TB__MESSAGE_TYPE__HEARTBEAT, &heartbeat.base, TB__STREAM__STREAM_UNSPECIFIED, 0);
+    bus_send(actor->telemetry.link, NULL, TB__MESSAGE_TYPE__HEARTBEAT, &heartbeat.base, TB__STREAM__STREAM_UNSPECIFIED,
+             0);
 }
 
 static void on_heartbeat(void *arg)
@@ -157,8 +202,8 @@ int telemetry_init(struct actor *actor, struct err *err)
     actor->started_at_us = clock_now_us();
     arena_init(&actor->heartbeat_arena, HEARTBEAT_ARENA_BYTES);
     add_metrics(actor);
-    actor->telemetry = bus_open(actor->bus, &spec, NULL, NULL, err);
-    if (actor->telemetry == NULL)
+    actor->telemetry.link = bus_open(actor->bus, &spec, NULL, NULL, err);
+    if (actor->telemetry.link == NULL)
         return -1;
     actor->heartbeat_timer = loop_timer_new(actor->loop, on_heartbeat, actor);
     loop_timer_set(actor->heartbeat_timer, HEARTBEAT_US, HEARTBEAT_US);

@@ -1,6 +1,7 @@
+#include "bus_zmq.h" /* first */
+
 #include "bus.h"
 
-#include <czmq.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,10 +11,13 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "bus_events.h"
+#include "bus_guard.h"
 #include "clock.h"
 #include "codec.h"
 #include "ids.h"
 #include "inject.h"
+#include "links.h"
 #include "log.h"
 #include "topology.h"
 #include "zwatch.h"
@@ -35,6 +39,9 @@ enum {
         500, /* a stopped peer (SIGSTOP, a dead host) is dropped after HEARTBEAT_DEAD_MS, over unix sockets too */
     HEARTBEAT_DEAD_MS = 2000,
     BACKLOG = 128,
+    LOOK_US = 250000, /* how often clients' connections are looked at */
+    REOPEN_FIRST_US = 1000000,
+    REOPEN_MAX_US = 30000000,
     NAME_MAX_LENGTH = 64,
     DELAYED_MAX = 16384, /* frames that an injected delay holds back; more are dropped */
 };
@@ -53,6 +60,15 @@ struct bus_link {
     struct bus_link *next;
     char name[NAME_MAX_LENGTH];
     enum bus_kind kind;
+    bool binds;
+    int high_water;
+    char *endpoints;
+    bool guarded; /* CURVE */
+    struct bus_events *events;
+    struct bus_guarded *served; /* NULL but on a server with CURVE */
+    uint64_t keys_generation;   /* of the key files when it was opened */
+    int64_t reopen_due_us;      /* 0 = all is well */
+    int64_t reopen_after_us;    /* the next wait */
     zsock_t *sock;
     void *raw; /* the same socket for libzmq's own calls: no allocation per message */
     struct zwatch_socket *watched;
@@ -65,6 +81,9 @@ struct bus_link {
 };
 
 struct bus {
+    struct loop *loop;
+    struct bus_guard *guard; /* NULL = no keys */
+    struct loop_timer *look; /* while there are links that connect */
     struct zwatch *watch;
     struct topology *topology;
     char *region;
@@ -95,6 +114,20 @@ static void on_flush(void *arg)
         bus->flush(bus->flush_arg);
 }
 
+static void on_look(void *arg);
+
+/* Return: 0, also without keys; -1 with err when they are asked for and cannot be had. */
+static int load_keys(struct bus *bus, const struct bus_options *options, struct err *err)
+{
+    if (options->curve_dir == NULL || options->curve_dir[0] == '\0')
+        return 0;
+    const char *role = links_role_of(options->sender, '/');
+    if (role == NULL)
+        return err_set(err, "curve_dir: %s is of no role that has keys", options->sender);
+    bus->guard = bus_guard_new(bus->loop, options->curve_dir, role, err);
+    return bus->guard == NULL ? err_wrap(err, "curve_dir") : 0;
+}
+
 struct bus *bus_new(struct loop *loop, const struct bus_options *options, struct err *err)
 {
     struct topology *topology = topology_load(options->run_dir, options->topology_file, options->sender, err);
@@ -107,6 +140,7 @@ struct bus *bus_new(struct loop *loop, const struct bus_options *options, struct
         zsys_set_linger(0);
     }
     struct bus *bus = tb_alloc_zero(1, sizeof *bus);
+    bus->loop = loop;
     bus->topology = topology;
     bus->region = tb_strdup(options->region);
     bus->sender = tb_strdup(options->sender);
@@ -115,7 +149,10 @@ struct bus *bus_new(struct loop *loop, const struct bus_options *options, struct
     bus->frame_max_bytes = options->frame_max_bytes > 0 ? options->frame_max_bytes : FRAME_MAX_DEFAULT;
     bus->watch = zwatch_new(loop, options->burst_max > 0 ? options->burst_max : BURST_DEFAULT, on_flush, bus);
     bus->delay_timer = loop_timer_new(loop, on_delayed, bus);
+    bus->look = loop_timer_new(loop, on_look, bus);
     arena_init(&bus->arena, ARENA_MAX_BYTES);
+    if (load_keys(bus, options, err) < 0)
+        bus_free(&bus);
     return bus;
 }
 
@@ -129,6 +166,8 @@ void bus_free(struct bus **bus)
         bus_close(&link);
     }
     loop_timer_free(&b->delay_timer);
+    bus_guard_free(&b->guard);
+    loop_timer_free(&b->look);
     zwatch_free(&b->watch);
     topology_free(&b->topology);
     arena_release(&b->arena);
@@ -164,6 +203,26 @@ static void refuse(struct bus_link *link, const char *why)
                     (unsigned long long)link->counts.malformed, why);
 }
 
+/* Return: whether the sender is of the role its connection was let in as. What is not guarded has only its word. */
+static bool is_sender(const struct bus_link *link, zmq_msg_t *frame, const char *sender)
+{
+    if (link->served == NULL)
+        return true;
+    const char *role = zmq_msg_gets(frame, "User-Id");
+    size_t length = role != NULL ? strlen(role) : 0;
+    return length > 0 && strncmp(sender, role, length) == 0 && sender[length] == '/';
+}
+
+static void forbid(struct bus_link *link, zmq_msg_t *frame, const Tb__Envelope *envelope)
+{
+    const char *role = zmq_msg_gets(frame, "User-Id"), *address = zmq_msg_gets(frame, "Peer-Address");
+    link->counts.forbidden++;
+    if ((link->counts.forbidden & (link->counts.forbidden - 1)) == 0)
+        log_warning("link %s: a message from %s dropped: a %s says it is %.64s (%llu so far)", link->name,
+                    address != NULL ? address : "an unknown address", role != NULL ? role : "stranger",
+                    envelope->sender, (unsigned long long)link->counts.forbidden);
+}
+
 static void deliver(struct bus_link *link, const struct peer *from, zmq_msg_t *frame)
 {
     struct bus *bus = link->bus;
@@ -174,6 +233,8 @@ static void deliver(struct bus_link *link, const struct peer *from, zmq_msg_t *f
         refuse(link, err.text);
     } else if (strcmp(envelope->region, bus->region) != 0) {
         refuse(link, "it is of another region");
+    } else if (!is_sender(link, frame, envelope->sender)) {
+        forbid(link, frame, envelope);
     } else {
         link->counts.received++;
         struct bus_message message = {.from = from, .envelope = envelope, .payload = payload};
@@ -287,11 +348,11 @@ static void set_int(struct bus_link *link, int option, int value)
 }
 
 /* Every option that matters, whatever the libraries' defaults are (docs/decisions). */
-static void set_options(struct bus_link *link, const struct bus_link_spec *spec)
+static void set_options(struct bus_link *link)
 {
-    int high_water = spec->high_water > 0 ? spec->high_water : HIGH_WATER_DEFAULT;
+    int high_water = link->high_water > 0 ? link->high_water : HIGH_WATER_DEFAULT;
     int64_t frame_max = (int64_t)link->bus->frame_max_bytes;
-    set_int(link, ZMQ_LINGER, spec->kind == BUS_ROUTER ? LINGER_REPLIES_MS : 0);
+    set_int(link, ZMQ_LINGER, link->kind == BUS_ROUTER ? LINGER_REPLIES_MS : 0);
     set_int(link, ZMQ_SNDHWM, high_water);
     set_int(link, ZMQ_RCVHWM, high_water);
     tb_assert(zmq_setsockopt(link->raw, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) == 0);
@@ -301,13 +362,13 @@ static void set_options(struct bus_link *link, const struct bus_link_spec *spec)
     set_int(link, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
     set_int(link, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_DEAD_MS);
     set_int(link, ZMQ_HEARTBEAT_TTL, HEARTBEAT_DEAD_MS);
-    if (spec->kind == BUS_DEALER || spec->kind == BUS_PUSH)
+    if (link->kind == BUS_DEALER || link->kind == BUS_PUSH)
         set_int(link, ZMQ_IMMEDIATE, 1); /* nothing is queued for a peer that is not there */
-    if (spec->kind == BUS_ROUTER) {
+    if (link->kind == BUS_ROUTER) {
         set_int(link, ZMQ_ROUTER_MANDATORY, 1); /* an absent peer is an error, not a silent loss */
         set_int(link, ZMQ_ROUTER_HANDOVER, 1);
     }
-    if (spec->kind == BUS_SUB)
+    if (link->kind == BUS_SUB)
         tb_assert(zmq_setsockopt(link->raw, ZMQ_SUBSCRIBE, "", 0) == 0);
 }
 
@@ -368,21 +429,47 @@ static int connect_link(struct bus_link *link, const char *endpoint, struct err 
     return 0;
 }
 
-static int check_endpoint(const struct bus *bus, const char *endpoint, struct err *err)
+/* Effect: asks for keys on this TCP endpoint, or for none where a setting allows it. Return: 0, or -1 with err. */
+static int guard_endpoint(struct bus_link *link, const char *endpoint, struct err *err)
 {
-    if (bus->plaintext || strncmp(endpoint, "tcp://", 6) != 0)
+    struct bus *bus = link->bus;
+    if (bus->guard == NULL)
+        return bus->plaintext ? 0
+                              : err_set(err,
+                                        "%s without CURVE is refused: set curve_dir, or bus_plaintext where everyone "
+                                        "on the network may be trusted",
+                                        endpoint);
+    link->guarded = true;
+    if (link->binds) {
+        if (link->served == NULL)
+            link->served = bus_guard_serve(bus->guard, link->raw, link->name, &link->counts.refused);
         return 0;
-    return err_set(err, "%s without CURVE is refused: set bus_plaintext where everyone on the network may be trusted",
-                   endpoint);
+    }
+    const char *role = topology_server_role(bus->topology, link->name, endpoint);
+    if (role == NULL)
+        return err_set(err, "%s: whose key it has cannot be said: list its instance in [tcp]", endpoint);
+    link->keys_generation = bus_guard_generation(bus->guard);
+    return bus_guard_connect(bus->guard, link->raw, role, err);
 }
 
-static int open_endpoints(struct bus_link *link, bool binds, const char *endpoints, struct err *err)
+static int open_endpoint(struct bus_link *link, const char *endpoint, struct err *err)
 {
+    if (strncmp(endpoint, "tcp://", 6) == 0) {
+        if (guard_endpoint(link, endpoint, err) < 0)
+            return -1;
+    } else if (link->guarded) {
+        return err_set(err, "%s beside tcp endpoints with CURVE is not supported", endpoint);
+    }
+    return link->binds ? bind_link(link, endpoint, err) : connect_link(link, endpoint, err);
+}
+
+static int open_endpoints(struct bus_link *link, struct err *err)
+{
+    const char *endpoints = link->endpoints;
     char endpoint[TOPOLOGY_ENDPOINT_MAX];
     int more;
     while ((more = topology_next(&endpoints, endpoint, err)) == 1)
-        if (check_endpoint(link->bus, endpoint, err) < 0 ||
-            (binds ? bind_link(link, endpoint, err) : connect_link(link, endpoint, err)) < 0)
+        if (open_endpoint(link, endpoint, err) < 0)
             return -1;
     return more;
 }
@@ -396,23 +483,91 @@ static int socket_fd(struct bus_link *link)
     return fd;
 }
 
+static void on_handshake_failed(void *arg, bool for_good);
+
+/* Return: 0, or -1 with err; close_socket is due in any case. */
+static int open_socket(struct bus_link *link, struct err *err)
+{
+    link->sock = zsock_new(zmq_kind(link->kind));
+    tb_assert(link->sock != NULL);
+    link->raw = zsock_resolve(link->sock);
+    link->guarded = false;
+    set_options(link);
+    link->events = bus_events_new(link->bus->loop, link->raw, link->name, link->binds, &link->counts,
+                                  link->binds ? NULL : on_handshake_failed, link);
+    link->watched = zwatch_add(link->bus->watch, socket_fd(link), message_waits, take_message, link);
+    return open_endpoints(link, err);
+}
+
+static void close_socket(struct bus_link *link)
+{
+    zwatch_remove(&link->watched);
+    bus_events_free(&link->events);
+    zsock_destroy(&link->sock);
+    bus_guard_forget(&link->served);
+    link->raw = NULL;
+}
+
+/* ---- a client's connections ---- */
+
+/* New keys: at the next look. A connection that ZeroMQ will not try again (the other side asks for no CURVE, or speaks
+ * another protocol): later and later, for the link's other connections are cut as well. */
+static void on_handshake_failed(void *arg, bool for_good)
+{
+    struct bus_link *link = arg;
+    int64_t now = clock_monotonic_us();
+    if (link->guarded && bus_guard_generation(link->bus->guard) != link->keys_generation) {
+        if (link->reopen_due_us == 0 || link->reopen_due_us > now)
+            link->reopen_due_us = now;
+    } else if (for_good && link->reopen_due_us == 0) {
+        if (link->reopen_after_us == 0)
+            link->reopen_after_us = REOPEN_FIRST_US;
+        link->reopen_due_us = now + link->reopen_after_us;
+        link->reopen_after_us = link->reopen_after_us * 2 > REOPEN_MAX_US ? REOPEN_MAX_US : link->reopen_after_us * 2;
+    }
+}
+
+static void reopen(struct bus_link *link)
+{
+    struct err err = {0};
+    uint64_t ended = link->counts.connects - link->counts.disconnects;
+    close_socket(link);
+    link->counts.disconnects += ended;
+    link->reopen_due_us = 0;
+    if (open_socket(link, &err) < 0) {
+        log_error("link %s: %s", link->name, err.text);
+        link->reopen_due_us = clock_monotonic_us() + REOPEN_MAX_US;
+    }
+}
+
+static void on_look(void *arg)
+{
+    struct bus *bus = arg;
+    for (struct bus_link *link = bus->links; link != NULL; link = link->next) {
+        if (!link->binds)
+            bus_events_take(link->events);
+        if (link->reopen_due_us != 0 && link->reopen_due_us <= clock_monotonic_us())
+            reopen(link);
+    }
+}
+
 struct bus_link *bus_open_at(struct bus *bus, const struct bus_link_spec *spec, const char *endpoints,
                              bus_handler *handler, void *arg, struct err *err)
 {
     struct bus_link *link = tb_alloc_zero(1, sizeof *link);
     link->bus = bus;
     link->kind = spec->kind;
+    link->binds = spec->binds;
+    link->high_water = spec->high_water;
+    link->endpoints = tb_strdup(endpoints);
     link->handler = handler;
     link->arg = arg;
     tb_copy_text(link->name, sizeof link->name, spec->name);
-    link->sock = zsock_new(zmq_kind(spec->kind));
-    tb_assert(link->sock != NULL);
-    link->raw = zsock_resolve(link->sock);
-    set_options(link, spec);
-    link->watched = zwatch_add(bus->watch, socket_fd(link), message_waits, take_message, link);
     link->next = bus->links;
     bus->links = link;
-    if (open_endpoints(link, spec->binds, endpoints, err) < 0) {
+    if (!link->binds)
+        loop_timer_set(bus->look, LOOK_US, LOOK_US);
+    if (open_socket(link, err) < 0) {
         char context[NAME_MAX_LENGTH + 8];
         snprintf(context, sizeof context, "link %s", link->name);
         err_wrap(err, context);
@@ -440,8 +595,8 @@ void bus_close(struct bus_link **link)
         at = &(*at)->next;
     *at = (*link)->next;
     forget_delayed(*link);
-    zwatch_remove(&(*link)->watched);
-    zsock_destroy(&(*link)->sock);
+    close_socket(*link);
+    free((*link)->endpoints);
     free(*link);
     *link = NULL;
 }

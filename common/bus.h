@@ -1,4 +1,4 @@
-/* bus: messages between actors over ZeroMQ (the only file that includes it). Fast transport and wake-up, never storage:
+/* bus: messages between actors over ZeroMQ (only bus*.c include it). Fast transport and wake-up, never storage:
  * a message may be lost, and a send never waits. Endpoints come from the topology: a link named "orders-feed" is bound
  * and connected at ipc://<run_dir>/orders-feed, unless the topology file says otherwise ([link.orders-feed] bind = …,
  * connect = …, …). Every socket option that matters is set explicitly (docs/decisions). A frame is one Envelope; ROUTER
@@ -9,6 +9,11 @@
  * until that dies or stops answering ZeroMQ's heartbeats (2 s), then reconnect to the path. Closing a link leaves the
  * socket file: a later unlink would hit a successor's. Over tcp each instance has its own endpoint and clients connect
  * to all.
+ *
+ * Security: with curve_dir every TCP connection is encrypted and both ends know each other's role (bus_guard.h); TCP
+ * without it is refused unless plaintext says so. On a link that we serve, a message whose sender is not of the role
+ * that its connection was let in as is dropped, counted and logged. ipc links rest on the rights of the run directory.
+ * A client whose connection fails for good, or whose key files have changed, opens its socket anew.
  *
  * Telemetry: a link spec named "telemetry" {.kind = BUS_SUB, .binds = false} is connected to everybody's heartbeats
  * (topology.h). */
@@ -53,7 +58,8 @@ struct bus_options {
     const char *region;
     const char *sender; /* "sequencer/1" */
     uint64_t boot_id;
-    bool plaintext;         /* TCP without CURVE is allowed */
+    const char *curve_dir;  /* keys (keys.h) for TCP links; NULL or "" = none */
+    bool plaintext;         /* without keys: TCP without CURVE is allowed */
     size_t frame_max_bytes; /* larger frames are refused before unpacking; 0 = 4 MiB */
     size_t burst_max;       /* messages handled per loop turn (fairness); 0 = 256 */
 };
@@ -79,8 +85,14 @@ bool bus_send(struct bus_link *link, const struct peer *to, Tb__MessageType type
 
 struct bus_counts {
     uint64_t sent, received, dropped, malformed;
+    uint64_t forbidden;             /* messages whose sender is not who its connection belongs to */
+    uint64_t connects, disconnects; /* connections that shook hands, and how many of them ended */
+    uint64_t handshake_failures;    /* connections that did not come so far */
+    uint64_t refused;               /* of them: by the allow-list (CURVE) */
+    uint64_t retries;               /* attempts to connect after the first */
+    uint64_t accept_failures;       /* connections the system did not give us (too many descriptors) */
 };
-/* Return: what came and went since the link was opened. */
+/* Return: what came and went since the link was opened; connections up to a quarter of a second late. */
 struct bus_counts bus_link_counts(const struct bus_link *link);
 
 /* Effect: starts anew. Return: the most messages that one turn of the loop found waiting on this link since the last

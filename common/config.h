@@ -32,8 +32,8 @@ struct config_key {
 
 struct config;
 
-/* The keys every actor knows: region, az, instance, run_dir, topology, bus_plaintext, database_url, log_level,
- * health_file, env, restarts, build_commit, build_time. Ends with name NULL. */
+/* The keys every actor knows: region, az, instance, run_dir, topology, curve_dir, bus_plaintext, database_url,
+ * database_password_file, log_level, health_file, env, restarts, build_commit, build_time. Ends with name NULL. */
 extern const struct config_key config_common_keys[];
 
 /* Effect: reads all sources. keys end with name NULL (NULL = none) and are, like actor, borrowed.

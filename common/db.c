@@ -11,6 +11,7 @@
 #include "ids.h"
 #include "inject.h"
 #include "log.h"
+#include "secret.h"
 
 enum {
     CONNECT_DEADLINE_US = 5000000, /* connect_timeout does not hold for asynchronous connects */
@@ -45,7 +46,7 @@ struct db_rows {
 
 struct db {
     struct loop *loop;
-    char *url, *application_name, *user;
+    char *url, *application_name, *user, *password_file;
     char settings[768];      /* session settings, as an options string */
     int64_t answer_limit_us; /* 0 = none */
     bool read_only;
@@ -117,8 +118,8 @@ static void put_setting(const char **keywords, const char **values, int *count, 
     (*count)++;
 }
 
-/* Effect: starts a connection from the url, with our own settings over it. */
-static PGconn *start_connection(struct db *db)
+/* Effect: starts a connection from the url, with our own settings over it. password: "" = the url's, if any. */
+static PGconn *start_connection(struct db *db, const char *password)
 {
     const char *keywords[KEYWORDS_MAX] = {NULL};
     const char *values[KEYWORDS_MAX] = {NULL};
@@ -148,6 +149,8 @@ static PGconn *start_connection(struct db *db)
     put_setting(keywords, values, &count, "tcp_user_timeout", "10000");
     if (db->user[0] != '\0')
         put_setting(keywords, values, &count, "user", db->user);
+    if (password[0] != '\0')
+        put_setting(keywords, values, &count, "password", password);
     PGconn *conn = PQconnectStartParams(keywords, values, 0);
     PQconninfoFree(parsed);
     return conn;
@@ -170,7 +173,14 @@ static void on_retry(void *arg)
     db->reason[0] = '\0';
     db->phase = PHASE_CONNECTING;
     tell(db, DB_CONNECTING, "");
-    db->conn = start_connection(db);
+    char password[SECRET_MAX];
+    struct err err = {0};
+    if (secret_read(db->password_file, db->user, password, &err) < 0) {
+        drop_connection(db, err.text);
+        return;
+    }
+    db->conn = start_connection(db, password);
+    explicit_bzero(password, sizeof password);
     if (db->conn == NULL || PQstatus(db->conn) == CONNECTION_BAD) {
         drop_connection(db, db->conn != NULL ? PQerrorMessage(db->conn) : "out of memory");
         return;
@@ -560,6 +570,40 @@ enum db_state db_current_state(const struct db *db)
 
 /* ---- life ---- */
 
+/* Gives the user that a connection string names, "" = none. */
+static char *url_user(const char *url)
+{
+    PQconninfoOption *parsed = PQconninfoParse(url, NULL);
+    char *user = NULL;
+    for (PQconninfoOption *option = parsed; option != NULL && option->keyword != NULL; option++)
+        if (strcmp(option->keyword, "user") == 0 && option->val != NULL)
+            user = tb_strdup(option->val);
+    PQconninfoFree(parsed);
+    return user != NULL ? user : tb_strdup("");
+}
+
+bool db_url_has_user(const char *url)
+{
+    char *user = url_user(url);
+    bool has = user[0] != '\0';
+    free(user);
+    return has;
+}
+
+/* Effect: takes out what libpq quotes of the connection string: a part of it may be a password. */
+static void hide_quoted(char *text)
+{
+    char *to = text;
+    bool quoted = false;
+    for (const char *from = text; *from != '\0'; from++) {
+        if (*from == '"')
+            quoted = !quoted;
+        if (*from == '"' || !quoted)
+            *to++ = *from;
+    }
+    *to = '\0';
+}
+
 static void write_settings(struct db *db, const struct db_options *options)
 {
     int timeout = options->statement_timeout_ms;
@@ -581,6 +625,7 @@ struct db *db_new(struct loop *loop, const struct db_options *options, const str
         char line[REASON_MAX];
         copy_line(line, sizeof line, why);
         PQfreemem(why);
+        hide_quoted(line);
         err_set(err, "database_url is not a PostgreSQL connection string: %s", line);
         return NULL;
     }
@@ -589,7 +634,8 @@ struct db *db_new(struct loop *loop, const struct db_options *options, const str
     db->loop = loop;
     db->url = tb_strdup(options->url);
     db->application_name = tb_strdup(options->application_name);
-    db->user = tb_strdup(options->user != NULL ? options->user : "");
+    db->user = options->user != NULL && options->user[0] != '\0' ? tb_strdup(options->user) : url_user(options->url);
+    db->password_file = tb_strdup(options->password_file != NULL ? options->password_file : "");
     db->read_only = options->read_only;
     write_settings(db, options);
     db->answer_limit_us =
@@ -622,23 +668,15 @@ void db_free(struct db **db)
     loop_timer_free(&(*db)->held);
     PQclear((*db)->head_result);
     PQfinish((*db)->conn);
+    explicit_bzero((*db)->url, strlen((*db)->url)); /* it may hold a password */
     free((*db)->url);
     free((*db)->application_name);
     free((*db)->user);
+    free((*db)->password_file);
     free((*db)->statements);
     free((*db)->prepared);
     free(*db);
     *db = NULL;
-}
-
-bool db_url_has_user(const char *url)
-{
-    PQconninfoOption *parsed = PQconninfoParse(url, NULL);
-    bool has = false;
-    for (PQconninfoOption *option = parsed; option != NULL && option->keyword != NULL; option++)
-        has = has || (strcmp(option->keyword, "user") == 0 && option->val != NULL && option->val[0] != '\0');
-    PQconninfoFree(parsed);
-    return has;
 }
 
 /* ---- rows: their values are read in db_values.c ---- */

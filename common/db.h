@@ -36,6 +36,7 @@ struct db_options {
     const char *url;              /* libpq connection string or URI */
     const char *application_name; /* "tulip sequencer/1" */
     const char *user;             /* role, "" = from url */
+    const char *password_file;    /* the role's password (secret.h), read at each connect; NULL or "" = none */
     int statement_timeout_ms;     /* 0 = none */
     bool read_only;               /* default_transaction_read_only */
     /* > 0: the server ends the session, and with it its locks, when it hears nothing for so long: of a process that is

@@ -1,6 +1,7 @@
 -- The database roles: one per actor, and tb_owner, who owns the schema. Idempotent; run by "tulip migrate" before the migrations, as a user
 -- who may create roles, or as anybody once they are there. What each may do is in grants.sql.
--- Roles have no password: the private cluster goes by the kernel's word (peer). Elsewhere the administrator sets passwords or certificates.
+-- Roles have no password here: the private cluster goes by the kernel's word (peer). Elsewhere "tulip migrate" gives them those that lie in the
+-- directory TB_DATABASE_PASSWORD_FILE (docs/SECURITY.md), or the administrator sets passwords or certificates.
 
 DO $$
 DECLARE

@@ -2,9 +2,11 @@
 
 #include "balance/core.h"
 
-static const struct link_message outbox_accepts[] = {{TB__MESSAGE_TYPE__ADJUSTMENTS_APPENDED, NULL}, {0}};
+static const struct link_message outbox_accepts[] = {
+    {TB__MESSAGE_TYPE__ADJUSTMENTS_APPENDED, "simfill"}, {TB__MESSAGE_TYPE__ADJUSTMENTS_APPENDED, "matcher"}, {0}};
 static const struct link_message ops_accepts[] = {{TB__MESSAGE_TYPE__OPS_APPENDED, "persona"}, {0}};
-static const struct link_message command_accepts[] = {{TB__MESSAGE_TYPE__BALANCE_COMMAND, NULL}, {0}};
+static const struct link_message command_accepts[] = {
+    {TB__MESSAGE_TYPE__BALANCE_COMMAND, "gateway"}, {TB__MESSAGE_TYPE__BALANCE_COMMAND, "reconciler"}, {0}};
 
 static const struct actor_link links[BALANCE_LINK_COUNT] = {
     [BALANCE_LINK_OUTBOX] = {{"outbox-stage", BUS_PULL, false, 0}, true, outbox_accepts},

@@ -459,7 +459,8 @@ static int attach(void *state, struct actor *owner, struct err *err)
     gateway->operations = operations_new(gateway);
     gateway->live = live_hub_new(gateway, loop);
     size_t statement_count = join_statements(actor);
-    gateway->reads = read_pool_new(loop, config_text(gateway->config, "database_url"), actor->statements,
+    gateway->reads = read_pool_new(loop, config_text(gateway->config, "database_url"),
+                                   config_text(gateway->config, "database_password_file"), actor->statements,
                                    statement_count, "tulip gateway reads", err);
     if (gateway->reads != NULL)
         gateway->http = http_server_new(loop, &options, &handler, actor, err);
@@ -489,10 +490,12 @@ ACCEPTS(persona_command, {TB__MESSAGE_TYPE__PERSONA_RESULT, "persona"});
 ACCEPTS(reconciler_command, {TB__MESSAGE_TYPE__REPLAY_VERIFIED, "reconciler"},
         {TB__MESSAGE_TYPE__INVARIANTS_CHECKED, "reconciler"});
 ACCEPTS(orders_feed, {TB__MESSAGE_TYPE__ORDERS_APPENDED, "sequencer"});
-ACCEPTS(executions_feed, {TB__MESSAGE_TYPE__EXECUTIONS_APPENDED, NULL}); /* simfill, later the matcher */
+ACCEPTS(executions_feed, {TB__MESSAGE_TYPE__EXECUTIONS_APPENDED, "simfill"},
+        {TB__MESSAGE_TYPE__EXECUTIONS_APPENDED, "matcher"});
 ACCEPTS(balances_feed, {TB__MESSAGE_TYPE__BALANCES_APPENDED, "balance"});
-ACCEPTS(ops_feed, {TB__MESSAGE_TYPE__OPS_APPENDED, NULL});
-ACCEPTS(telemetry, {TB__MESSAGE_TYPE__HEARTBEAT, NULL});
+ACCEPTS(ops_feed, {TB__MESSAGE_TYPE__OPS_APPENDED, "persona"});
+ACCEPTS(ops_feed_reconciler, {TB__MESSAGE_TYPE__OPS_APPENDED, "reconciler"});
+ACCEPTS(telemetry, {TB__MESSAGE_TYPE__HEARTBEAT, NULL}); /* everybody's */
 
 enum { FEED_MARK = 100000, COMMAND_MARK = 10000 };
 static const struct actor_link links[] = {
@@ -504,7 +507,7 @@ static const struct actor_link links[] = {
     [LINK_EXECUTIONS_FEED] = {{"executions-feed", BUS_SUB, false, FEED_MARK}, false, executions_feed},
     [LINK_BALANCES_FEED] = {{"balances-feed", BUS_SUB, false, FEED_MARK}, false, balances_feed},
     [LINK_OPS_FEED] = {{"ops-feed", BUS_SUB, false, FEED_MARK}, false, ops_feed},
-    [LINK_OPS_FEED_RECONCILER] = {{"ops-feed-reconciler", BUS_SUB, false, FEED_MARK}, false, ops_feed},
+    [LINK_OPS_FEED_RECONCILER] = {{"ops-feed-reconciler", BUS_SUB, false, FEED_MARK}, false, ops_feed_reconciler},
     [LINK_TELEMETRY] = {{"telemetry", BUS_SUB, false, COMMAND_MARK}, false, telemetry},
 };
 

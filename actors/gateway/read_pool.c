@@ -31,12 +31,14 @@ static void on_state(void *arg, enum db_state state, const char *reason)
     }
 }
 
-struct read_pool *read_pool_new(struct loop *loop, const char *url, const struct db_statement *statements,
-                                size_t statement_count, const char *application_name, struct err *err)
+struct read_pool *read_pool_new(struct loop *loop, const char *url, const char *password_file,
+                                const struct db_statement *statements, size_t statement_count,
+                                const char *application_name, struct err *err)
 {
     struct read_pool *pool = tb_alloc_zero(1, sizeof *pool);
     pool->statements = statements;
     struct db_options options = {.url = url,
+                                 .password_file = password_file,
                                  .application_name = application_name,
                                  .user = db_url_has_user(url) ? "" : "tb_gateway",
                                  .statement_timeout_ms = READ_POOL_STATEMENT_TIMEOUT_MS,

@@ -22,9 +22,11 @@ typedef void read_handler(void *arg, const struct read_result *result);
 
 enum { READ_POOL_CONNECTIONS = 3, READ_POOL_STATEMENT_TIMEOUT_MS = 2000 };
 
-/* Gives a pool for read_pool_free, or NULL with err set. statements (borrowed) are prepared on every connection. */
-struct read_pool *read_pool_new(struct loop *loop, const char *url, const struct db_statement *statements,
-                                size_t statement_count, const char *application_name, struct err *err);
+/* Gives a pool for read_pool_free, or NULL with err set. password_file: as in db.h. statements (borrowed) are prepared
+ * on every connection. */
+struct read_pool *read_pool_new(struct loop *loop, const char *url, const char *password_file,
+                                const struct db_statement *statements, size_t statement_count,
+                                const char *application_name, struct err *err);
 void read_pool_free(struct read_pool **pool);
 /* Return: whether at least one connection is up. */
 bool read_pool_is_up(const struct read_pool *pool);

@@ -15,7 +15,7 @@ struct persona_actor {
     struct actor *owner;
 };
 
-static const struct link_message command_accepts[] = {{TB__MESSAGE_TYPE__PERSONA_COMMAND, NULL}, {0}};
+static const struct link_message command_accepts[] = {{TB__MESSAGE_TYPE__PERSONA_COMMAND, "gateway"}, {0}};
 
 static const struct actor_link links[PERSONA_LINK_COUNT] = {
     [PERSONA_LINK_COMMAND] = {{"persona-command", BUS_ROUTER, true, 0}, true, command_accepts},

@@ -5,7 +5,8 @@
 static const struct link_message from_gateway[] = {
     {TB__MESSAGE_TYPE__SUBMIT_ORDERS, "gateway"}, {TB__MESSAGE_TYPE__CANCEL_ORDERS, "gateway"}, {0, NULL}};
 /* Whoever fills orders: simfill, later the matcher. */
-static const struct link_message from_filler[] = {{TB__MESSAGE_TYPE__EXECUTIONS_APPENDED, NULL}, {0, NULL}};
+static const struct link_message from_filler[] = {
+    {TB__MESSAGE_TYPE__EXECUTIONS_APPENDED, "simfill"}, {TB__MESSAGE_TYPE__EXECUTIONS_APPENDED, "matcher"}, {0, NULL}};
 
 static const struct actor_link links[SEQUENCER_LINK_COUNT] = {
     [SEQUENCER_COMMAND] = {{"orders-command", BUS_ROUTER, true, 16384}, true, from_gateway},

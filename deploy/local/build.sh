@@ -25,5 +25,5 @@ build_release() {
   fi
   for actor in "${ACTORS[@]}"; do targets+=("tb-$actor"); done
   [[ -x $BIN/tb-gateway ]] || say "building (a minute or two, only the first time)"
-  build_run "$BUILD" Release "${targets[@]}" tulip-audit tb-console
+  build_run "$BUILD" Release "${targets[@]}" tulip-audit tb-console tb-keys
 }

@@ -30,6 +30,30 @@ COMMIT;
 END
 }
 
+# The psql script that gives each role the password that lies in the directory TB_DATABASE_PASSWORD_FILE under its name. psql reads the files
+# itself: no password is in a command line or an environment.
+migrate_passwords() {
+  local dir=${TB_DATABASE_PASSWORD_FILE:-$(settings_get TB_DATABASE_PASSWORD_FILE "")} role
+  [[ -d $dir ]] || return 0
+  cat <<END
+SELECT current_setting('is_superuser')::bool AS super \\gset
+\\if :super
+SET log_statement = 'none';
+SET log_min_duration_statement = -1;
+SET log_min_error_statement = panic;
+\\endif
+SET password_encryption = 'scram-sha-256';
+SELECT rolsuper OR rolcreaterole AS may FROM pg_roles WHERE rolname = current_user \\gset
+\\if :may
+END
+  for role in "${DATABASE_ROLES[@]}"; do
+    [[ -f $dir/$role ]] || continue
+    printf '\\set password `head -n 1 %s`\n' "$(sh_quote "$dir/$role")"
+    printf 'ALTER ROLE %s PASSWORD :%s;\n\\unset password\n' "$role" "'password'"
+  done
+  printf '\\endif\nRESET password_encryption;\n'
+}
+
 # The psql script of all of it.
 migrate_script() {
   local region=$1 folder number last=0
@@ -45,6 +69,7 @@ SELECT pg_advisory_lock(1953067120, 1) \\gset
 BEGIN;
 \\i $(sql_literal "$TULIP_HOME/sql/roles.sql")
 COMMIT;
+$(migrate_passwords)
 SET ROLE tb_owner;
 CREATE TABLE IF NOT EXISTS schema_migrations (
   number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()

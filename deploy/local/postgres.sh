@@ -155,11 +155,20 @@ database_url() {
   fi
 }
 
+# The password of a role from TB_DATABASE_PASSWORD_FILE: the file, or the role's in that directory; nothing where there is none.
+database_password() {
+  local file=${TB_DATABASE_PASSWORD_FILE:-$(settings_get TB_DATABASE_PASSWORD_FILE "")}
+  [[ ! -d $file ]] || file=$file/$1
+  [[ ! -f $file ]] || head -n 1 -- "$file"
+}
+
 # psql_as ROLE ARGUMENTS…: psql on the database in force, without anybody's ~/.psqlrc. ROLE "" = whom the URL names.
 psql_as() {
-  local role=$1 url
+  local role=$1 url password
   url=$(database_url)
   shift
+  password=$(database_password "${role:-${PGUSER-}}")
+  [[ -z $password ]] || local -x PGPASSWORD=$password
   PGUSER=${role:-${PGUSER-}} "$PG_BIN/psql" -X -d "$url" "$@"
 }
 
@@ -199,7 +208,9 @@ psql_command() {
 audit_command() {
   [[ -x $BIN/tulip-audit ]] || fail "$BIN/tulip-audit is not built" "./tulip up builds it."
   ! postgres_is_private || postgres_answers || fail "the database in $DATA is not running" "Start it: ./tulip up --data $DATA"
-  local url
+  local url password
   url=$(database_url)
+  password=$(database_password "${PGUSER:-tb_audit}")
+  [[ -z $password ]] || local -x PGPASSWORD=$password
   PGUSER=${PGUSER:-tb_audit} "$BIN/tulip-audit" --database-url "$url" --region "${TB_REGION:-$(settings_get TB_REGION nl-1)}" "$@"
 }

@@ -64,6 +64,7 @@ up_start() {
   ! postgres_is_private || postgres_configure
   postgres_note_url
   settings_write
+  keys_prepare
   services_write
   stage_end
   # From here on something runs: whatever goes wrong, it is stopped again. The logs stay.
