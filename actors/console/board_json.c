@@ -125,7 +125,7 @@ void board_json_write(const struct board *board, struct text *text, int64_t now_
     write_links(board, &out, now_us);
     write_positions(board, &out);
     write_alarms(board, &out);
-    cues_write(&board->cues, &out);
+    cues_write(&board->cues, NULL, &out);
     json_out_end(&out);
     text_append_string(text, "\n");
 }
