@@ -38,8 +38,8 @@ END $$;
 -- How long the order was on its way from the gateway's receipt, and the span that its caller named as parent. NULL: not known, none.
 ALTER TABLE orders ADD COLUMN gateway_us integer, ADD COLUMN parent_span bigint;
 
-DROP FUNCTION sequencer_append(text, bigint, bigint, timestamptz, text[], text[], text[], text[], smallint[], smallint[], integer[], bigint[],
-  boolean[], bigint[], uuid[]);
+DROP FUNCTION sequencer_append( -- contract: the version before calls the one below, whose last two arguments have defaults
+  text, bigint, bigint, timestamptz, text[], text[], text[], text[], smallint[], smallint[], integer[], bigint[], boolean[], bigint[], uuid[]);
 
 -- As in 0002_sequencer, with gateway_us and parent_span (0: NULL).
 CREATE FUNCTION sequencer_append(a_region text, a_epoch bigint, a_next bigint, a_at timestamptz,
