@@ -590,16 +590,19 @@ bool db_url_has_user(const char *url)
     return has;
 }
 
-/* Effect: takes out what libpq quotes of the connection string: a part of it may be a password. */
+/* Effect: puts a star for what libpq quotes of the connection string: a part of it may be a password. */
 static void hide_quoted(char *text)
 {
     char *to = text;
     bool quoted = false;
     for (const char *from = text; *from != '\0'; from++) {
+        bool opens = *from == '"' && !quoted;
         if (*from == '"')
             quoted = !quoted;
         if (*from == '"' || !quoted)
             *to++ = *from;
+        if (opens && from[1] != '"' && from[1] != '\0')
+            *to++ = '*';
     }
     *to = '\0';
 }

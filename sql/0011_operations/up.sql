@@ -312,7 +312,7 @@ CREATE OR REPLACE FUNCTION audit_balances(a_region text) RETURNS SETOF jsonb LAN
     'costCents', p.cost_cents, 'ledgerQuantity', f.after[1], 'ledgerCostCents', f.after[2])
   FROM (SELECT * FROM positions WHERE region = a_region) p
     FULL JOIN (SELECT account, position_after(0, 0, side, quantity, delta_cents ORDER BY seq) AS after FROM ledger
-               WHERE region = a_region AND reason IN (2, 3) AND quantity > 0 AND account <> '@market' GROUP BY account) f USING (account)
+               WHERE region = a_region AND (reason = 2 OR reason = 3 AND quantity > 0) AND account <> '@market' GROUP BY account) f USING (account)
   WHERE coalesce(p.quantity, 0) <> coalesce(f.after[1], 0) OR coalesce(p.cost_cents, 0) <> coalesce(f.after[2], 0)
     OR p.account IS NULL
 $$;

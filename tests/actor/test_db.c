@@ -543,9 +543,9 @@ START_TEST(a_url_that_is_none_is_refused_at_once)
 {
     struct db_options options = plain_options();
     struct err err = {0};
-    options.url = "host=x nonsense=1";
+    options.url = "host=x nonsense=1"; /* could be the rest of a password with a space in it: not quoted */
     ck_assert_ptr_null(db_new(loop, &options, statements, STATEMENTS, on_state, NULL, &err));
-    ck_assert_msg(strstr(err.text, "nonsense") != NULL, "%s", err.text);
+    ck_assert_str_eq(err.text, "database_url is not a PostgreSQL connection string: invalid connection option \"*\"");
 }
 END_TEST
 
