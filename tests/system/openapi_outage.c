@@ -2,6 +2,7 @@
  * are killed, the gateway starts without it), and too much is under way (the actors stand still while requests come).
  * Whatever is stopped goes on again, whether the test passes or not. */
 #include "openapi.h"
+#include "pictures.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -86,7 +87,15 @@ static void *ask(void *arg)
     int size =
         snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" OPENAPI_ADMIN,
                  one->operation.verb, one->path);
-    if (one->body != NULL)
+    if (openapi_takes_picture(&one->operation)) {
+        struct picture picture = pictures_png(&(struct png_spec){2, 2, PNG_RGB, 8, false, false});
+        size += snprintf(request + size, sizeof request - (size_t)size,
+                         "Content-Type: image/png\r\nContent-Length: %zu\r\n\r\n", picture.size);
+        tb_assert((size_t)size + picture.size <= sizeof request);
+        memcpy(request + size, picture.bytes, picture.size);
+        size += (int)picture.size;
+        free(picture.bytes);
+    } else if (one->body != NULL)
         size +=
             snprintf(request + size, sizeof request - (size_t)size,
                      "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", strlen(one->body), one->body);
@@ -283,6 +292,7 @@ START_TEST(what_comes_when_too_much_is_under_way_is_503)
 {
     static const char *const commands[] = {"POST /api/personas",
                                            "PUT /api/personas/{userId}",
+                                           "PUT /api/personas/{userId}/avatar",
                                            "DELETE /api/personas/{userId}",
                                            "POST /api/dlq/{dlqId}/redrive",
                                            "DELETE /api/dlq/{dlqId}",
