@@ -127,9 +127,27 @@ static bool find_lost_zones(struct cues *cues, const struct fleet *fleet, int64_
     return cues->lost_zone_count > 0;
 }
 
+/* Return: whether a needed actor was started just now, while others have long been there: it died, and came back sooner
+ * than its silence told. */
+static bool was_restarted(const struct fleet *fleet, int64_t now_us)
+{
+    bool young = false, old = false;
+    for (size_t i = 0; i < fleet->count; i++) {
+        const Tb__Heartbeat *heartbeat = fleet->members[i].heartbeat;
+        int64_t age_us = now_us - heartbeat->started_at_us;
+        for (size_t n = 0; n < FLEET_NEEDED && heartbeat->started_at_us > 0; n++) {
+            if (strcmp(heartbeat->actor, fleet_needed[n]) != 0)
+                continue;
+            young = young || age_us < CUES_RESTART_SHOWN_US;
+            old = old || age_us > CUES_BOOT_US;
+        }
+    }
+    return young && old;
+}
+
 void cues_update(struct cues *cues, const struct fleet *fleet, bool store_up, int64_t now_us)
 {
-    bool blip = find_lost_zones(cues, fleet, now_us), outage = false;
+    bool blip = find_lost_zones(cues, fleet, now_us) || was_restarted(fleet, now_us), outage = false;
     for (size_t i = 0; i < FLEET_NEEDED; i++) {
         bool missing = fleet_ready(fleet, fleet_needed[i], now_us) == NULL;
         cues->missing_since_us[i] = since(cues->missing_since_us[i], missing, now_us);

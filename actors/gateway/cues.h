@@ -1,7 +1,8 @@
 /* cues: the six things a page shows about trouble, each judged from the actors' heartbeats and nothing else:
  *
  *   az-blip              a needed actor is away, for at most 10 s so far: its supervisor or its standby is bringing it
- *                        back; or a whole availability zone fell silent less than 10 s ago, and others go on
+ *                        back; or it was restarted less than 3 s ago; or a whole availability zone fell silent less
+ *                        than 10 s ago, and others go on
  *   region-outage        a needed actor that takes or fills orders is away for longer, or the database is
  *   partition-reconcile  regions disagree (never with one region)
  *   backpressure         orders wait by the thousand, or some were refused for it in the last seconds
@@ -28,10 +29,12 @@ enum cue {
     CUES_COUNT
 };
 enum { CUES_ZONES_MAX = 8, CUES_ZONE_SIZE = 33, CUES_SAMPLES = 6, CUES_BUCKETS_MAX = 32, CUES_ACCEPTED_MIN = 20 };
-#define CUES_SAMPLE_EVERY_US 1000000
-#define CUES_ACCEPT_SLOW_US  250000
-#define CUES_BACKLOG_HIGH    10000
-#define CUES_QUEUE_HIGH      8192
+#define CUES_SAMPLE_EVERY_US  1000000
+#define CUES_RESTART_SHOWN_US 3000000  /* a restart is shown for so long */
+#define CUES_BOOT_US          30000000 /* a start beside actors of which none is older is no restart */
+#define CUES_ACCEPT_SLOW_US   250000
+#define CUES_BACKLOG_HIGH     10000
+#define CUES_QUEUE_HIGH       8192
 
 /* Counters as they stood at one moment. */
 struct cues_sample {

@@ -141,6 +141,29 @@ START_TEST(a_zone_that_comes_back_ends_the_blip)
 }
 END_TEST
 
+/* Effect: all needed actors, started at 10 s, but balance, started at the given time, send a heartbeat. */
+static void with_balance_from(int64_t started_at_us, int64_t now_us)
+{
+    for (size_t i = 0; i < FLEET_NEEDED; i++) {
+        struct heartbeat heartbeat;
+        heartbeat_init(&heartbeat, fleet_needed[i], "1", "READY");
+        heartbeat.base.started_at_us = strcmp(fleet_needed[i], "balance") == 0 ? started_at_us : 10 * SECOND;
+        fleet_hear(&fleet, &heartbeat.base, now_us);
+    }
+    cues_update(&cues, &fleet, true, now_us);
+}
+
+START_TEST(a_restart_is_a_blip_even_though_it_took_no_time)
+{
+    with_balance_from(10 * SECOND, 11 * SECOND);
+    ck_assert_str_eq(active(), ""); /* all start */
+    with_balance_from(100 * SECOND, 101 * SECOND);
+    ck_assert_str_eq(active(), "az-blip");
+    with_balance_from(100 * SECOND, 104 * SECOND);
+    ck_assert_str_eq(active(), "");
+}
+END_TEST
+
 START_TEST(what_the_reconciler_wrote_is_shown_with_our_data_where_we_agree)
 {
     struct cue_told told[CUES_COUNT] = {0};
@@ -269,6 +292,7 @@ int main(void)
     tcase_add_test(tests, a_missing_actor_is_a_blip_first_and_an_outage_later);
     tcase_add_test(tests, a_lost_zone_is_a_blip_even_though_standbys_took_over_at_once);
     tcase_add_test(tests, a_zone_that_comes_back_ends_the_blip);
+    tcase_add_test(tests, a_restart_is_a_blip_even_though_it_took_no_time);
     tcase_add_test(tests, what_the_reconciler_wrote_is_shown_with_our_data_where_we_agree);
     tcase_add_test(tests, backpressure_shows_waiting_and_refused_orders);
     tcase_add_test(tests, time_to_accept_looks_at_the_last_seconds_only);

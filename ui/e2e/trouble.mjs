@@ -216,7 +216,7 @@ export const tests = {
             async () => /9,940\.00/.test(await page.getByRole('button', { name: /Cash Balance/ }).innerText()),
             30,
         )
-        assert.equal(await page.locator('.banner').count(), 0)
+        await until('no banner is left', async () => (await page.locator('.banner').count()) === 0, 30)
         assert.deepEqual(page.faults, [])
     },
 
