@@ -6,7 +6,7 @@
 
 #define TELEMETRY(actor)                                                                                               \
     {                                                                                                                  \
-        "telemetry-" actor, {actor}, {"gateway", "operator"}, 0                                                        \
+        "telemetry-" actor, {actor}, {"gateway", "operator", "reconciler"}, 0                                          \
     }
 
 const char *const links_roles[] = {"gateway", "sequencer",  "simfill",  "matcher", "balance",
