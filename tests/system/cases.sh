@@ -10,7 +10,7 @@ export TB_BUILD_DIR
 
 cases_clean_up() {
   local data
-  for data in "$PLACE"/* "$PLACE"/*/*; do
+  for data in "$PLACE"/* "$PLACE"/*/* "$PLACE"/*/*/*; do
     [[ ! -e $data/layout || ! -d $data/service ]] || ./tulip down --data "$data" >/dev/null 2>&1
   done
   for data in "$PLACE"/*; do

@@ -3,70 +3,15 @@
 # TB_BUILD_DIR names the binaries (ctest sets it).
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit 1
-CHECKS=0 FAILURES=0
-PLACE=$(mktemp -d /tmp/tulip-launch-XXXXXX)
+# shellcheck source=/dev/null
+source tests/system/cases.sh launch
 # A directory only its owner may enter, a name with a space, and a path too long for a unix socket.
 HARD="$PLACE/for root only/$(printf 'long%.0s' {1..30})/data"
 EASY=$PLACE/easy
-chmod 0755 "$PLACE"
 mkdir -m 0700 "$PLACE/for root only"
-
-finish() {
-  local data
-  for data in "$HARD" "$EASY" "$PLACE"/*; do
-    [[ ! -e $data/layout ]] || ./tulip down --data "$data" >/dev/null 2>&1
-  done
-  rm -rf "$PLACE"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-OUTPUT="" CODE=0
-tulip() {
-  OUTPUT=$(timeout 150 ./tulip "$@" 2>&1) && CODE=0 || CODE=$?
-}
-
-# expect WHAT CODE [TEXT]: of the last tulip: its exit code, and TEXT in what it said.
-expect() {
-  CHECKS=$((CHECKS + 1))
-  if [[ $CODE == "$2" && ($# -lt 3 || $OUTPUT == *"$3"*) ]]; then
-    printf 'ok: %s\n' "$1"
-  else
-    FAILURES=$((FAILURES + 1))
-    printf 'FAILED: %s: code %s, expected %s%s; it said:\n%s\n' "$1" "$CODE" "$2" "${3:+ and \"$3\"}" "$OUTPUT"
-  fi
-}
-
-# expect_that WHAT COMMAND…
-expect_that() {
-  local what=$1
-  shift
-  CHECKS=$((CHECKS + 1))
-  if "$@"; then printf 'ok: %s\n' "$what"; else FAILURES=$((FAILURES + 1)) && printf 'FAILED: %s\n' "$what"; fi
-}
-
-free_port() {
-  local port
-  for port in $(shuf -i 20000-29999 -n 50); do
-    (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { printf '%s\n' "$port" && return; }
-  done
-}
-
-is_ready() {
-  [[ $(curl -s -m 2 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$1/health/ready") == 200 ]]
-}
 
 answers_nobody() {
   ! curl -s -m 2 -o /dev/null "http://127.0.0.1:$1/health/live"
-}
-
-soon() { # soon DECISECONDS COMMAND…
-  local tries=$1
-  shift
-  until "$@"; do
-    ((tries-- > 0)) || return 1
-    sleep 0.1
-  done
 }
 
 pid_of() { # pid_of DATA SERVICE
@@ -260,5 +205,4 @@ cases_of_death
 cases_of_two_instances
 cases_of_disaster
 cases_of_foreground
-printf '%d%%: Checks: %d, Failures: %d, Errors: 0\n' $((100 * (CHECKS - FAILURES) / CHECKS)) "$CHECKS" "$FAILURES"
-((FAILURES == 0))
+cases_end

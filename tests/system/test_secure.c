@@ -127,6 +127,20 @@ static void read_key(const char *name, char key[41])
     memcpy(key, line, 41);
 }
 
+/* Effect: no link of any actor has refused a connection: all that ours make is in the register of links. */
+static void nobody_of_ours_is_refused(void)
+{
+    struct api_answer *answer = api_call(cluster.port, "GET", "/metrics", NULL, NULL);
+    size_t links = 0;
+    for (const char *at = answer->raw; (at = strstr(at, "\ntb_bus_refused_total{")) != NULL; at++) {
+        const char *value = strstr(at, "} ");
+        ck_assert_msg(value != NULL && strtod(value + 2, NULL) == 0, "%.*s", (int)strcspn(at + 1, "\n"), at + 1);
+        links++;
+    }
+    ck_assert_uint_gt(links, 10);
+    api_free(&answer);
+}
+
 START_TEST(orders_go_all_the_way_over_tcp_and_curve)
 {
     ck_assert(place_order("curve-1"));
@@ -138,7 +152,7 @@ START_TEST(orders_go_all_the_way_over_tcp_and_curve)
     for (size_t i = 0; i < TB_ARRAY_SIZE(links); i++)
         ck_assert_msg(metric_reaches("tb_bus_connects_total", links[i][0], links[i][1], 1), "%s %s", links[i][0],
                       links[i][1]);
-    ck_assert_double_eq(metric("tb_bus_refused_total", "sequencer", "orders-command"), 0);
+    nobody_of_ours_is_refused();
     ck_assert_double_ge(metric("tb_bus_connections", "sequencer", "orders-command"), 1);
 }
 END_TEST
