@@ -42,9 +42,10 @@ GRANT INSERT ON personas, ops_events TO tb_persona;
 GRANT UPDATE ON personas TO tb_persona;
 GRANT UPDATE (epoch, next_seq, total) ON stream_heads TO tb_persona;
 
--- reconciler: reads everything; writes findings, alarms, cues, its cursors, their events on the ops stream, and notes of what it did.
+-- reconciler: reads everything; writes findings, alarms, cues, faults, its cursors, their events on the ops stream, and notes of what it did.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO tb_reconciler;
-GRANT INSERT ON findings, alarms, cues, ops_events, admin_actions, cursors TO tb_reconciler;
+GRANT INSERT ON findings, alarms, cues, faults, ops_events, admin_actions, cursors TO tb_reconciler;
 GRANT UPDATE ON alarms, cues TO tb_reconciler;
+GRANT UPDATE (ended_at) ON faults TO tb_reconciler;
 GRANT UPDATE (position) ON cursors TO tb_reconciler;
 GRANT UPDATE (epoch, next_seq, total) ON stream_heads TO tb_reconciler;

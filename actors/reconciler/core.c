@@ -43,6 +43,7 @@ static void start(struct reconciler_core *core, const struct input *in, struct e
     memset(core->alarms, 0, sizeof core->alarms);
     core->asked_count = 0;
     watch_start(core, in, fx);
+    faults_start(core);
     ask_probe(core, in, fx); /* READY when it is answered: then our functions and rights are there */
 }
 
@@ -120,6 +121,9 @@ static void store_result(struct reconciler_core *core, const struct input *in, s
     case RECONCILER_PROC_CUE:
         watch_answered(core, in, fx);
         break;
+    case RECONCILER_PROC_FAULTS:
+        faults_answered(core, in, fx);
+        break;
     case RECONCILER_PROC_FINDING:
         if (in->status == STORE_FAILED)
             effects_log(fx, LOG_ERROR, 0, NULL, NULL, "a finding could not be written: %s", in->error ? in->error : "");
@@ -179,6 +183,7 @@ void reconciler_core_step(void *state, const struct input *in, struct effects *f
         effects_timer_clear(fx, RECONCILER_TIMER_WATCH);
         break;
     case INPUT_EXTERNAL:
+        faults_see(core, in, fx);
         break;
     }
 }

@@ -13,6 +13,7 @@
 #include "../../common/core.h" /* not this file: its own name is core.h too */
 #include "gateway/cues.h"
 #include "gateway/fleet.h"
+#include "inject.h"
 #include "replay.h"
 #include "store.h"
 
@@ -49,6 +50,7 @@ enum reconciler_alarm {
 };
 
 enum {
+    RECONCILER_FAULTS_MAX = 128, /* seen at once */
     RECONCILER_JOBS_MAX = 16,
     RECONCILER_CHECKS = 10,           /* I1 … I10 */
     RECONCILER_ACCOUNTS_MAX = 2000,   /* looked at by one probe */
@@ -103,6 +105,26 @@ struct reconciler_watch {
     size_t asked_count;
 };
 
+/* The fault records as the attached part sees them: an INPUT_EXTERNAL, four times a second. */
+struct reconciler_fault {
+    struct inject_record record;
+    bool ended; /* it was taken away */
+};
+struct reconciler_faults {
+    size_t count; /* at most RECONCILER_FAULTS_MAX */
+    const struct reconciler_fault *items;
+};
+
+/* What was seen of the faults, and what the table was told. */
+struct reconciler_fault_watch {
+    bool seen; /* once at least: else nothing is known */
+    struct reconciler_fault faults[RECONCILER_FAULTS_MAX];
+    size_t count;
+    uint64_t picture, told; /* a new number for each picture; the one that the table has */
+    uint64_t asked;         /* 0 = no call is under way */
+    int64_t retry_at_us;
+};
+
 struct reconciler_job {
     struct peer from;
     uint64_t request_id;
@@ -136,6 +158,7 @@ struct reconciler_core {
     enum reconciler_alarm asked[RECONCILER_ALARM_COUNT]; /* in the order of the calls */
     size_t asked_count;
     struct reconciler_watch watch;
+    struct reconciler_fault_watch fault_watch;
 
     /* jobs; the first is the one under way */
     struct reconciler_job jobs[RECONCILER_JOBS_MAX];
@@ -151,7 +174,7 @@ struct reconciler_core {
 void reconciler_core_init(struct reconciler_core *core, const struct reconciler_options *options);
 void reconciler_core_release(struct reconciler_core *core);
 
-/* The step function of common/core.h; state is a struct reconciler_core. */
+/* The step function of common/core.h; state is a struct reconciler_core. INPUT_EXTERNAL: a struct reconciler_faults. */
 void reconciler_core_step(void *state, const struct input *in, struct effects *fx);
 
 #endif

@@ -26,6 +26,13 @@ void watch_hear(struct reconciler_core *core, const struct input *in, struct eff
 void watch_look(struct reconciler_core *core, const struct input *in, struct effects *fx);
 void watch_answered(struct reconciler_core *core, const struct input *in, struct effects *fx);
 
+/* --- faults.c --- */
+/* Effect: START: the table is told anew. */
+void faults_start(struct reconciler_core *core);
+/* Effect: takes the attached part's picture in, and tells the table what it does not know yet. */
+void faults_see(struct reconciler_core *core, const struct input *in, struct effects *fx);
+void faults_answered(struct reconciler_core *core, const struct input *in, struct effects *fx);
+
 /* --- jobs.c --- */
 void jobs_message(struct reconciler_core *core, const struct input *in, struct effects *fx);
 /* Effect: starts the first job unless one runs. */

@@ -1,6 +1,13 @@
 #include "actor.h"
 
+#include "fault_files.h"
 #include "reconciler/core.h"
+
+/* The core and what it is shown of the faults. */
+struct reconciler_actor {
+    struct reconciler_core core;
+    struct fault_files *fault_files;
+};
 
 static const struct link_message command_accepts[] = {
     {TB__MESSAGE_TYPE__VERIFY_REPLAY, "gateway"}, {TB__MESSAGE_TYPE__CHECK_INVARIANTS, "gateway"}, {0}};
@@ -43,20 +50,38 @@ static const struct config_key keys[] = {
 static int init(void *state, const struct config *config, struct err *err)
 {
     (void)err;
-    reconciler_core_init(state, &(struct reconciler_options){
-                                    .region = config_text(config, "region"),
-                                    .probe_us = config_integer(config, "reconciler_probe_ms") * 1000,
-                                    .backlog_alarm = (uint64_t)config_integer(config, "backlog_alarm"),
-                                    .outbox_alarm_ms = (uint64_t)config_integer(config, "outbox_alarm_ms"),
-                                    .accept_alarm_ms = (uint64_t)config_integer(config, "accept_alarm_ms"),
-                                    .dlq_alarm = (uint64_t)config_integer(config, "dlq_alarm"),
-                                });
+    struct reconciler_actor *reconciler = state;
+    reconciler_core_init(&reconciler->core, &(struct reconciler_options){
+                                                .region = config_text(config, "region"),
+                                                .probe_us = config_integer(config, "reconciler_probe_ms") * 1000,
+                                                .backlog_alarm = (uint64_t)config_integer(config, "backlog_alarm"),
+                                                .outbox_alarm_ms = (uint64_t)config_integer(config, "outbox_alarm_ms"),
+                                                .accept_alarm_ms = (uint64_t)config_integer(config, "accept_alarm_ms"),
+                                                .dlq_alarm = (uint64_t)config_integer(config, "dlq_alarm"),
+                                            });
     return 0;
 }
 
 static void release(void *state)
 {
-    reconciler_core_release(state);
+    reconciler_core_release(&((struct reconciler_actor *)state)->core);
+}
+
+static int attach(void *state, struct actor *owner, struct err *err)
+{
+    (void)err;
+    ((struct reconciler_actor *)state)->fault_files = fault_files_new(owner);
+    return 0;
+}
+
+static void detach(void *state)
+{
+    fault_files_free(&((struct reconciler_actor *)state)->fault_files);
+}
+
+static void step(void *state, const struct input *in, struct effects *fx)
+{
+    reconciler_core_step(&((struct reconciler_actor *)state)->core, in, fx);
 }
 
 static struct actor_spec spec = {
@@ -68,10 +93,12 @@ static struct actor_spec spec = {
     .metrics = metrics,
     .metric_count = RECONCILER_METRIC_COUNT,
     .config_keys = keys,
-    .state_size = sizeof(struct reconciler_core),
+    .state_size = sizeof(struct reconciler_actor),
     .init = init,
-    .step = reconciler_core_step,
+    .step = step,
     .release = release,
+    .attach = attach,
+    .detach = detach,
     .statement_timeout_ms = 300000, /* a check over all rows takes seconds at a million orders */
 };
 

@@ -92,6 +92,34 @@ static void encode_cue(const void *arguments, struct db_params *params)
     db_add_time(params, args->now_us);
 }
 
+static void encode_faults(const void *arguments, struct db_params *params)
+{
+    const struct reconciler_faults_args *args = arguments;
+    db_add_text(params, args->region);
+    db_add_time(params, args->now_us);
+    db_add_text_array(params, args->ids, args->count);
+    db_add_text_array(params, args->kinds, args->count);
+    db_add_text_array(params, args->targets, args->count);
+    db_add_text_array(params, args->details, args->count);
+    db_add_time_array(params, args->started_us, args->count);
+    db_add_time_array(params, args->ends_us, args->count);
+    db_add_bool_array(params, args->over, args->count);
+}
+
+static void *decode_faults(const struct db_rows *rows, struct arena *arena, struct err *err)
+{
+    (void)err;
+    size_t count = db_row_count(rows);
+    struct reconciler_fault_events *result = arena_alloc(arena, sizeof *result);
+    struct reconciler_fault_event *events = arena_array(arena, count, sizeof *events);
+    for (size_t i = 0; i < count; i++)
+        events[i] = (struct reconciler_fault_event){.ops_seq = (uint64_t)db_get_int(rows, i, 0),
+                                                    .started = db_get_bool(rows, i, 1),
+                                                    .payload = arena_strdup(arena, db_get_text(rows, i, 2))};
+    *result = (struct reconciler_fault_events){count, events};
+    return result;
+}
+
 static void encode_finding(const void *arguments, struct db_params *params)
 {
     const struct reconciler_finding_args *args = arguments;
@@ -140,6 +168,10 @@ static const struct actor_proc procs[RECONCILER_PROC_COUNT] = {
          encode_alarm, decode_alarm},
     [RECONCILER_PROC_CUE] = {"cue", "SELECT ops_seq, payload::text FROM reconciler_cue($1, $2, $3, $4, $5, $6, $7, $8)",
                              encode_cue, decode_alarm},
+    [RECONCILER_PROC_FAULTS] = {"faults",
+                                "SELECT ops_seq, type = 16, payload::text FROM reconciler_faults($1, $2, $3, $4, $5, "
+                                "$6, $7, $8, $9)",
+                                encode_faults, decode_faults},
     [RECONCILER_PROC_FINDING] = {"finding", "SELECT reconciler_finding($1, $2, $3, $4, $5)", encode_finding, NULL},
     [RECONCILER_PROC_CHECK] = {"check", "SELECT ok, count, sample::text FROM audit_check($1, $2)", encode_check,
                                decode_check},

@@ -1,7 +1,8 @@
 /* reconciler/store: the closed catalogue of store procedures that the reconciler's core may ask for, as typed arguments
- * and results. Each is one SQL function (sql/0006_reconciler, sql/0011_operations) and one transaction. None of them is
- * fenced: they read, or write what two reconcilers may write without harm (an alarm changes once, whoever says so).
- * Ownership: arguments are borrowed until the call was carried out; results live in the step's arena. */
+ * and results. Each is one SQL function (sql/0006_reconciler, sql/0011_operations, sql/0013_faults) and one
+ * transaction. None of them is fenced: they read, or write what two reconcilers may write without harm (an alarm
+ * changes once, whoever says so). Ownership: arguments are borrowed until the call was carried out; results live in the
+ * step's arena. */
 #ifndef TB_RECONCILER_STORE_H
 #define TB_RECONCILER_STORE_H
 
@@ -16,6 +17,7 @@ enum reconciler_proc {
     RECONCILER_PROC_STEP,      /* reconciler_step_args -> reconciler_stepped */
     RECONCILER_PROC_ALARM,     /* reconciler_alarm_args -> reconciler_alarmed */
     RECONCILER_PROC_CUE,       /* reconciler_cue_args -> reconciler_alarmed */
+    RECONCILER_PROC_FAULTS,    /* reconciler_faults_args -> reconciler_fault_events */
     RECONCILER_PROC_FINDING,   /* reconciler_finding_args -> no result (NULL) */
     RECONCILER_PROC_CHECK,     /* reconciler_check_args -> reconciler_checked */
     RECONCILER_PROC_PAGE,      /* reconciler_page_args -> reconciler_page */
@@ -79,6 +81,25 @@ struct reconciler_cue_args {
     const char *message;
     const char *data; /* JSON object */
     int64_t now_us;
+};
+
+/* FAULTS: the faults that are in force or were lately; says on the ops stream which began and which ended, each once.
+ */
+struct reconciler_faults_args {
+    const char *region;
+    int64_t now_us;
+    size_t count; /* of each array */
+    const char *const *ids, *const *kinds, *const *targets, *const *details /* JSON objects */;
+    const int64_t *started_us, *ends_us;
+    const bool *over; /* not in force any more */
+};
+struct reconciler_fault_events {
+    size_t count;
+    const struct reconciler_fault_event {
+        uint64_t ops_seq;
+        bool started; /* else it has ended */
+        const char *payload;
+    } * events;
 };
 
 /* FINDING: notes a broken invariant. */

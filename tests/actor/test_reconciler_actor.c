@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "actor_rig.h"
 #include "audit_history.h"
@@ -322,6 +323,60 @@ START_TEST(a_lost_zone_is_a_cue_also_when_the_reconciler_died_with_it)
 }
 END_TEST
 
+/* Effect: puts a fault record, that ends in `seconds`, where ./tulip fault puts it. */
+static void inject(const char *id, int seconds)
+{
+    char path[512];
+    int64_t from_us = clock_now_us();
+    snprintf(path, sizeof path, "%s/faults/%s", rig_run_dir(rig), id);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "db-slow simfill - - 20 - %lld %lld -\n", (long long)from_us,
+            (long long)from_us + seconds * 1000000LL);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static bool wait_fault_event(int type, const char *id)
+{
+    return testdb_wait(url, 1, ALARM_MS, "SELECT count(*) FROM ops_events WHERE type = %d AND payload->>'id' = '%s'",
+                       type, id);
+}
+
+static const char *const with_faults[] = {"TB_RECONCILER_PROBE_MS=50", "TB_ENABLE_FAULTS=true", NULL};
+
+START_TEST(faults_are_told_once_also_when_the_reconciler_dies_meanwhile)
+{
+    char path[512], aside[512];
+    url = testdb_fresh();
+    audit_history_write(url);
+    rig = rig_new(url);
+    snprintf(path, sizeof path, "%s/faults", rig_run_dir(rig));
+    snprintf(aside, sizeof aside, "%s/faults-ended", rig_run_dir(rig));
+    ck_assert(mkdir(path, 0700) == 0 && mkdir(aside, 0700) == 0);
+    feed = rig_open(rig, "gateway/1", "ops-feed-reconciler", BUS_SUB, false);
+    reconciler = rig_start(rig, "reconciler", "1", with_faults);
+    ck_assert(rig_wait_state(reconciler, "READY", READY_MS));
+    inject("db-slow-long", 3000);
+    inject("db-slow-short", 1);
+    ck_assert(wait_fault_event(16, "db-slow-long"));
+    ck_assert(wait_fault_event(16, "db-slow-short"));
+    ck_assert(wait_fault_event(17, "db-slow-short")); /* its time is up, whoever takes the file away or does not */
+    rig_kill(reconciler, SIGKILL);
+    snprintf(path, sizeof path, "%s/faults/db-slow-long", rig_run_dir(rig));
+    snprintf(aside, sizeof aside, "%s/faults-ended/db-slow-long", rig_run_dir(rig));
+    ck_assert_int_eq(rename(path, aside), 0);
+    reconciler = rig_start(rig, "reconciler", "2", with_faults);
+    ck_assert(wait_fault_event(17, "db-slow-long"));
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM ops_events WHERE type IN (16, 17)"), 4);
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM ops_events WHERE type = 17 AND payload->>'target' = "
+                                         "'simfill' AND payload->'ms' = '20' AND (payload->>'endedAt')::timestamptz "
+                                         "BETWEEN (payload->>'startedAt')::timestamptz AND "
+                                         "(payload->>'endsAt')::timestamptz"),
+                     2);
+    rig_free(&rig);
+}
+END_TEST
+
 CHECK_MAIN("reconciler", tcase_set_timeout(cases, 120); tcase_add_test(cases, every_invariant_is_checked_on_demand);
            tcase_add_test(cases, a_broken_invariant_is_named_noted_and_raises_the_alarm);
            tcase_add_test(cases, a_replay_covers_the_range_asked_for);
@@ -330,4 +385,5 @@ CHECK_MAIN("reconciler", tcase_set_timeout(cases, 120); tcase_add_test(cases, ev
            tcase_add_test(cases, stuck_work_raises_alarms);
            tcase_add_loop_test(cases, what_is_new_is_audited_without_being_asked, 0, (int)TB_ARRAY_SIZE(news));
            tcase_add_test(cases, a_standby_takes_over_and_does_not_raise_twice);
-           tcase_add_test(cases, a_lost_zone_is_a_cue_also_when_the_reconciler_died_with_it);)
+           tcase_add_test(cases, a_lost_zone_is_a_cue_also_when_the_reconciler_died_with_it);
+           tcase_add_test(cases, faults_are_told_once_also_when_the_reconciler_dies_meanwhile);)
