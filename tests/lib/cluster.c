@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "api.h"
 #include "base.h"
 
 static char output[65536];
@@ -45,7 +46,7 @@ static int free_port(void)
 int cluster_tulip(const struct cluster *cluster, const char *command)
 {
     char line[1024];
-    snprintf(line, sizeof line, "./tulip %s --data %s 2>&1", command, cluster->data);
+    snprintf(line, sizeof line, "./tulip --data %s %s 2>&1", cluster->data, command);
     return run(line);
 }
 
@@ -55,6 +56,11 @@ const char *cluster_output(void)
 }
 
 void cluster_start(struct cluster *cluster, const char *settings)
+{
+    cluster_start_with(cluster, settings, "");
+}
+
+void cluster_start_with(struct cluster *cluster, const char *settings, const char *options)
 {
     const char *running = getenv("TB_TEST_PORT"), *data = getenv("TB_TEST_DATA");
     cluster->borrowed = running && data;
@@ -67,14 +73,34 @@ void cluster_start(struct cluster *cluster, const char *settings)
     tb_assert(mkdtemp(cluster->data));
     cluster->port = free_port();
     char line[1024];
-    snprintf(line, sizeof line, "%s ./tulip up --detach --data %s --port %d 2>&1", settings, cluster->data,
-             cluster->port);
+    snprintf(line, sizeof line, "%s ./tulip up --detach --data %s --port %d %s 2>&1", settings, cluster->data,
+             cluster->port, options);
     int code = run(line);
     if (code != 0) {
         fprintf(stderr, "cluster: `%s` ended with %d:\n%s\n", line, code, output);
         cluster_tulip(cluster, "down");
         abort();
     }
+}
+
+bool cluster_seen(const struct cluster *cluster, const char *actor, const char *state, struct cluster_actor *seen)
+{
+    struct api_answer *answer = api_call(cluster->port, "GET", "/health/ready", NULL, NULL);
+    json_t *actors = api_at(answer, "actors");
+    *seen = (struct cluster_actor){0};
+    for (size_t i = 0; i < json_array_size(actors) && seen->pid == 0; i++) {
+        json_t *item = json_array_get(actors, i);
+        const char *name, *instance, *az, *is;
+        int pid;
+        if (json_unpack(item, "{s:s, s:s, s:s, s:s, s:i}", "name", &name, "instance", &instance, "az", &az, "state",
+                        &is, "pid", &pid) == 0 &&
+            strcmp(name, actor) == 0 && (state == NULL || strcmp(is, state) == 0) &&
+            tb_copy_text(seen->instance, sizeof seen->instance, instance) &&
+            tb_copy_text(seen->az, sizeof seen->az, az))
+            seen->pid = (pid_t)pid;
+    }
+    api_free(&answer);
+    return seen->pid > 1;
 }
 
 int cluster_stop(struct cluster *cluster)
