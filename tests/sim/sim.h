@@ -29,6 +29,12 @@ enum sim_bug {
     SIM_BUG_LATE_COMMIT,         /* take_epoch does not fence a transaction in doubt: it commits later all the same */
     SIM_BUG_LOSE_PARKED,         /* simfill's parks are not stored */
     SIM_BUG_STALE_POLL,          /* reads find nothing: what the bus lost stays lost */
+    SIM_BUG_DEDUPE_IN_MEMORY,    /* a key is known only as long as the sequencer that took it leads */
+    SIM_BUG_GAP_NOT_FILLED,      /* a message beyond a gap is taken as if nothing were missing (--wrap=follow_offer) */
+    SIM_BUG_FEED_BEFORE_COMMIT,  /* simfill speaks of trades before they are committed */
+    SIM_BUG_OUTBOX_NOT_IN_TX,    /* the adjustments of a fill have a transaction of their own, which may be lost */
+    SIM_BUG_LOSE_DEAD_LETTER,    /* balance's cursor passes a failed adjustment that is kept nowhere */
+    SIM_BUG_REDRIVE_TWICE,       /* a dead letter is settled as often as somebody presses, and no key stands behind */
     SIM_BUG_COUNT,
 };
 /* Return: its name on the command line; "none" for 0. */

@@ -129,11 +129,15 @@ static void run(struct sim *sim, struct sim_call *call)
         sim->counts.refused++;
 }
 
-/* SIM_BUG_REPLY_BEFORE_COMMIT: the answer is made up now, the commit comes a little later; if the connection lives. */
+/* SIM_BUG_REPLY_BEFORE_COMMIT, SIM_BUG_FEED_BEFORE_COMMIT: the answer is made up now, the commit comes a little later;
+ * if the connection lives. */
 static bool answers_too_early(struct sim *sim, struct sim_node *node, struct sim_call *call)
 {
-    if (!store_bug(sim->store, SIM_BUG_REPLY_BEFORE_COMMIT) || call->actor != SIM_SEQUENCER ||
-        call->proc != SEQUENCER_APPEND)
+    bool replies = store_bug(sim->store, SIM_BUG_REPLY_BEFORE_COMMIT) && call->actor == SIM_SEQUENCER &&
+                   call->proc == SEQUENCER_APPEND;
+    bool feeds =
+        store_bug(sim->store, SIM_BUG_FEED_BEFORE_COMMIT) && call->actor == SIM_SIMFILL && call->proc == SIMFILL_APPEND;
+    if (!replies && !feeds)
         return false;
     store_execute(sim->store, call, true);
     if (call->status != STORE_DONE)

@@ -79,8 +79,9 @@ const char *sim_actor_name(enum sim_actor actor)
 const char *sim_bug_name(enum sim_bug bug)
 {
     static const char *const names[SIM_BUG_COUNT] = {
-        "none",          "cursor-not-in-tx", "no-fence",    "reply-before-commit", "no-unique",
-        "cursor-behind", "late-commit",      "lose-parked", "stale-poll",
+        "none",           "cursor-not-in-tx",   "no-fence",         "reply-before-commit", "no-unique",
+        "cursor-behind",  "late-commit",        "lose-parked",      "stale-poll",          "dedupe-in-memory",
+        "gap-not-filled", "feed-before-commit", "outbox-not-in-tx", "lose-dead-letter",    "redrive-twice",
     };
     return names[bug];
 }
@@ -158,6 +159,7 @@ struct sim *sim_new(const struct sim_options *options)
 {
     struct sim *sim = tb_alloc_zero(1, sizeof *sim);
     sim->options = *options;
+    wrap_bug(options->bug);
     sim->random_state = options->seed * 0x2545f4914f6cdd1dULL + 0x1234567;
     sim->trace_hash = IDS_HASH_START;
     sim->start_us = sim->now_us = 1800000000 * SIM_SECOND_US;

@@ -43,7 +43,7 @@ enum sim_event_kind {
     EVENT_EXECUTE,   /* node: the server takes its next call */
     EVENT_ANSWER,    /* node: the answer of a call arrives */
     EVENT_LATE,      /* a call whose connection broke is carried out after all */
-    EVENT_SETTLE,    /* node: SIM_BUG_REPLY_BEFORE_COMMIT: what was answered is committed */
+    EVENT_SETTLE,    /* node: SIM_BUG_…_BEFORE_COMMIT: what was answered is committed */
     EVENT_TROUBLE,   /* something happens to somebody */
     EVENT_CLIENT,    /* the clients act */
     EVENT_REPLY,     /* a message for a gateway */
@@ -109,7 +109,7 @@ struct sim_node {
     struct sim_call *next_execute;       /* the first of them that the server has not carried out */
     int64_t last_execute_us, last_answer_us;
     int64_t clock_offset_us;    /* its wall clock against the others', fixed for one life */
-    struct sim_call *unsettled; /* SIM_BUG_REPLY_BEFORE_COMMIT: answered, not committed */
+    struct sim_call *unsettled; /* SIM_BUG_…_BEFORE_COMMIT: answered, not committed */
 };
 
 /* ---- what may happen, chosen once per seed ---- */
@@ -206,6 +206,10 @@ void bus_from_gateway(struct sim *sim, unsigned gateway, enum sim_actor actor, u
 /* Effect: a message for a gateway arrives; hands it to the clients. */
 void bus_reply(struct sim *sim, const struct sim_event *event);
 
+/* ---- what the linker puts in (sim_wrap.c) ---- */
+/* Effect: from here on shared code makes this mistake, if it is one of shared code. */
+void wrap_bug(enum sim_bug bug);
+
 /* ---- store (sim_store*.c) ---- */
 struct sim_head {
     int64_t epoch;
@@ -256,6 +260,7 @@ struct sim_store {
     struct arena arena; /* texts and records, for the run */
     struct sim_head orders_head, executions_head, outbox_head, balances_head;
     uint64_t simfill_cursor, balance_cursor, balance_ops_cursor;
+    uint64_t led_from; /* the first order of the sequencer that leads */
     SIM_TABLE(Tb__OrderRecord *) orders;
     SIM_TABLE(struct sim_execution) executions;
     SIM_TABLE(struct sim_parked) parked;

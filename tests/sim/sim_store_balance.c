@@ -252,6 +252,10 @@ static void fail(struct sim_store *store, struct sim_call *call)
         return;
     if (args->attempts == 1) {
         store->balance_cursor = args->outbox_seq;
+        if (store_bug(store, SIM_BUG_LOSE_DEAD_LETTER)) {
+            result->recorded = true;
+            return;
+        }
         letter = SIM_INSERT(store->dead);
         letter->outbox_seq = args->outbox_seq;
         store->sim->counts.dead_letters++;
@@ -305,14 +309,15 @@ static void resolve(struct sim_store *store, struct sim_call *call)
     struct sim_dead_letter *letter = store_dead_letter(store, args->outbox_seq);
     const struct sim_outbox *row = outbox_row(store, args->outbox_seq);
     call->result = result;
+    bool again = store_bug(store, SIM_BUG_REDRIVE_TWICE);
     if (letter == NULL || row == NULL) {
         result->outcome = BALANCE_OUTCOME_NOT_FOUND;
-    } else if (letter->state >= STATE_SETTLED) {
+    } else if (letter->state >= STATE_SETTLED && !again) {
         bool same = (letter->state == STATE_DISCARDED) == (args->how == BALANCE_HOW_DISCARD);
         result->outcome = same ? BALANCE_OUTCOME_ALREADY : BALANCE_OUTCOME_TERMINAL;
     } else if (args->how == BALANCE_HOW_RETRY && row->fault == TB__ADJUSTMENT_RECORD__FAULT__FAULT_POISON) {
         store_fail(call, "TB010: adjustment is poisoned");
-    } else if (args->how != BALANCE_HOW_DISCARD &&
+    } else if (args->how != BALANCE_HOW_DISCARD && !again &&
                has_entry(store, row->adjustment.order_seq, row->adjustment.user_id, REASON_ORDER_FILL)) {
         store_fail(call, "23505: duplicate key value violates unique constraint of the ledger");
     } else {

@@ -53,6 +53,7 @@ static void take_epoch(struct sim_store *store, struct sim_call *call)
     calls_before_epoch(store->sim, SIM_SEQUENCER);
     struct sim_head *head = &store->orders_head;
     head->epoch++;
+    store->led_from = head->next_seq;
     struct sequencer_take_epoch_result *result = arena_alloc(&call->arena, sizeof *result);
     *result = (struct sequencer_take_epoch_result){.epoch = head->epoch,
                                                    .next_seq = head->next_seq,
@@ -84,9 +85,11 @@ static void read_recent(struct sim_store *store, struct sim_call *call)
 
 static const Tb__OrderRecord *find_key(const struct sim_store *store, const char *client, const char *key)
 {
+    bool forgets = store_bug(store, SIM_BUG_DEDUPE_IN_MEMORY);
     for (size_t i = 0; i < store->orders.count; i++)
         if (strcmp(store->orders.rows[i]->client_id, client) == 0 &&
-            strcmp(store->orders.rows[i]->idempotency_key, key) == 0)
+            strcmp(store->orders.rows[i]->idempotency_key, key) == 0 &&
+            !(forgets && store->orders.rows[i]->seq < store->led_from))
             return store->orders.rows[i];
     return NULL;
 }

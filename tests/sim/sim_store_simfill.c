@@ -7,6 +7,8 @@
 #include "base.h"
 #include "sim_copy.h"
 
+enum { TORN_OUTBOX = 20000 }; /* per million */
+
 static const void *copy_append(struct arena *arena, const struct simfill_append_args *args)
 {
     struct simfill_append_args *copy = arena_copy(arena, args, sizeof *args);
@@ -272,7 +274,8 @@ static void append(struct sim_store *store, struct sim_call *call, bool dry)
         return;
     uint64_t cursor = store->simfill_cursor;
     insert_executions(store, args);
-    insert_adjustments(store, args);
+    if (!store_bug(store, SIM_BUG_OUTBOX_NOT_IN_TX) || !sim_chance(store->sim, TORN_OUTBOX))
+        insert_adjustments(store, args);
     move_parks(store, args);
     if (args->cursor > cursor)
         store->simfill_cursor = args->cursor;
