@@ -238,6 +238,7 @@ static void fail(struct sim_store *store, struct sim_call *call)
     const struct sim_outbox *row = outbox_row(store, args->outbox_seq);
     struct sim_dead_letter *letter = store_dead_letter(store, args->outbox_seq);
     struct balance_failed *result = arena_alloc(&call->arena, sizeof *result);
+    struct sim_dead_letter lost = {0};
     if (row == NULL || (args->attempts == 1 && letter)) {
         store_fail(call, row ? "23505: duplicate key value violates unique constraint of dead_letters"
                              : "P0002: no such adjustment");
@@ -252,11 +253,7 @@ static void fail(struct sim_store *store, struct sim_call *call)
         return;
     if (args->attempts == 1) {
         store->balance_cursor = args->outbox_seq;
-        if (store_bug(store, SIM_BUG_LOSE_DEAD_LETTER)) {
-            result->recorded = true;
-            return;
-        }
-        letter = SIM_INSERT(store->dead);
+        letter = store_bug(store, SIM_BUG_LOSE_DEAD_LETTER) ? &lost : SIM_INSERT(store->dead);
         letter->outbox_seq = args->outbox_seq;
         store->sim->counts.dead_letters++;
     }
