@@ -29,6 +29,7 @@ scenario_command() {
   scenario_inject "$seconds"
   scenario_phase during "$rate" "$seconds"
   scenario_settle
+  scenario_note_cues
   scenario_phase after "$rate" "$seconds"
   scenario_judge "$rate" || failed=1
   scenario_print
@@ -60,7 +61,7 @@ scenario_sql() {
 # Effect: the fault, for as long as the next phase. The leading sequencer's zone, the database's answers, the matching actors' CPU time.
 scenario_inject() {
   local leader zone
-  SCENARIO_BEGAN=$(date +%s)
+  SCENARIO_BEGAN=$(date +%s) SCENARIO_OVER=$(($(date +%s) + $1))
   case $SCENARIO in
     az-failure)
       leader=$(services_named sequencer/leader)
@@ -120,8 +121,22 @@ scenario_figure() {
   awk -v name="$2" '$1 == name { print $2; found = 1 } END { if (!found) print 0 }' "$SCENARIO_DIR/$1"
 }
 
+# scenario_cues PHASE: those that were seen on; of the fault's own phase also those that the ops stream says appeared, for looking four times a
+# second misses some on a busy machine.
 scenario_cues() {
-  awk '$2 != "-" { n = split($2, cue, ","); for (i = 1; i <= n; i++) seen[cue[i]] = 1 } END { for (c in seen) print c }' "$SCENARIO_DIR/$1.watch" | sort | paste -sd, -
+  {
+    scenario_cues_seen "$1"
+    [[ $1 != during ]] || cat "$SCENARIO_DIR/appeared" 2>/dev/null
+  } | sort -u | paste -sd, -
+}
+
+# Effect: keeps which cues appeared while the fault was in force.
+scenario_note_cues() {
+  scenario_sql "SELECT DISTINCT payload->>'id' FROM ops_events WHERE type = 10 AND payload->>'active' = 'true' AND created_at BETWEEN to_timestamp($SCENARIO_BEGAN) AND to_timestamp($SCENARIO_OVER)" >"$SCENARIO_DIR/appeared"
+}
+
+scenario_cues_seen() {
+  awk '$2 != "-" { n = split($2, cue, ","); for (i = 1; i <= n; i++) seen[cue[i]] = 1 } END { for (c in seen) print c }' "$SCENARIO_DIR/$1.watch"
 }
 
 scenario_queued() {
@@ -196,9 +211,9 @@ scenario_every_phase_worked() {
   done
 }
 
-# Orders of the last phases that were accepted in a zone other than the one that was lost.
+# Orders that were accepted in another zone than the lost one, while it was lost.
 scenario_other_zone() {
-  scenario_sql "SELECT count(*) FROM executions WHERE leg = 0 AND az <> '$SCENARIO_ZONE' AND created_at >= to_timestamp($SCENARIO_BEGAN)"
+  scenario_sql "SELECT count(*) FROM executions WHERE leg = 0 AND az <> '$SCENARIO_ZONE' AND created_at BETWEEN to_timestamp($SCENARIO_BEGAN) AND to_timestamp($SCENARIO_OVER)"
 }
 
 scenario_row() {
