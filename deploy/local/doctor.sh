@@ -208,18 +208,18 @@ port_holder() {
 }
 
 doctor_port() {
-  local port holder pid
+  local port holder name pids=" "
   port=${OPT_PORT:-$(settings_get TB_PORT "${TB_PORT:-8080}")}
   holder=$(port_holder "$port")
-  pid=$(service_pid gateway-1 2>/dev/null || true)
+  for name in gateway-1 gateway-2; do pids+="$(service_pid "$name" 2>/dev/null || true) "; done
   if ! port_is_taken "$port"; then
     if [[ $DOCTOR_RUNS == yes ]]; then
       doctor_note FAIL port "nobody listens on port $port: the gateway does not serve" "./tulip logs gateway$(data_hint)"
     else
       doctor_note ok port "port $port is free"
     fi
-  elif [[ $DOCTOR_RUNS == yes && -n $pid && ${holder%% *} == "$pid" ]]; then
-    doctor_note ok port "port $port is held by our gateway (process $pid)"
+  elif [[ $DOCTOR_RUNS == yes && -n $holder && $pids == *" ${holder%% *} "* ]]; then
+    doctor_note ok port "port $port is held by our gateway (process ${holder%% *})"
   else
     doctor_note FAIL port "port $port is taken by another program${holder:+ (process ${holder/ /, })}" "Use another one: ./tulip up --port $((port < 65535 ? port + 1 : 8080)), or end that program."
   fi

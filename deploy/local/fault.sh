@@ -245,5 +245,5 @@ fault_command() {
   seconds=1
   [[ $FAULT_KIND == kill ]] || seconds=$(fault_number for 0.1 "$FAULT_SECONDS_MAX" "") || exit
   fault_write "$FAULT_KIND" "$target" "$link" "$chance" "$ms" "$jitter" "$seconds" "$point"
-  say "fault $FAULT_ID: $FAULT_KIND ${target/#\*/everywhere}$([[ $link == - ]] || printf ' on link %s' "${link/#\*/all}"), ends by itself after $seconds s"
+  say "fault $FAULT_ID: $FAULT_KIND ${target/#\*/everywhere}$([[ $point == - ]] || printf ' at passage %s of %s' "${point##*:}" "${point%%:*}")$([[ $link == - ]] || printf ' on link %s' "${link/#\*/all}"), ends by itself after $seconds s"
 }

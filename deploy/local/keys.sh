@@ -25,7 +25,9 @@ keys_command() {
   dir=$(settings_get TB_CURVE_DIR "$DATA/keys")
   case ${1-} in
     "") keys_run "$dir" ;;
-    list) keys_run --list "$dir" ;;
+    list)
+      if [[ -d $dir ]]; then keys_run --list "$dir"; else say "no keys: the links of this instance are local sockets and need none (docs/SECURITY.md)"; fi
+      ;;
     rotate | retire)
       [[ -n ${2-} ]] || wrong_usage "keys $1 needs a role"
       keys_run "--$1" "$dir" "$2"

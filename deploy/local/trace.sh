@@ -40,8 +40,9 @@ trace_waterfall() {
     def times($n): . as $c | [range($n)] | map($c) | join(""); # "x" * 0 is null in jq 1.6
     def pad($n): . + (($n - length) as $short | " " | times($short));
     def right($n): (($n - length) as $short | " " | times($short)) + .;
+    def name: "\(.actor) \(.name | sub("BalanceAdjustmentFailed [0-9]+"; "failed") | sub("DeadLettered [0-9]+"; "dead letter") | sub("DeadLetterRedriven [0-9]+"; "redriven") | sub("DeadLetterDiscarded [0-9]+"; "discarded"))";
     def ms: (. * 10 | round / 10 | tostring | if test("\\.") then . else . + ".0" end);
-    def words: to_entries | map("\(.key)=\(.value)") | join(" ");
+    def words: to_entries | map(select(.value != null)) | map("\(.key)=\(.value)") | join(" ");
     (.spans | map(.startedAt | us) | min) as $begin
     | ([.spans[] | (.startedAt | us) - $begin + (.durationMs // 0)] | max | [., 1] | max) as $all
     | "trace \(.traceId)   \(.orderIds | length) order(s): \(.orderIds | join(" "))",
@@ -50,6 +51,6 @@ trace_waterfall() {
         | ((.startedAt | us) - $begin) as $at
         | ($at / $all * $width | floor | [., $width - 1] | min) as $left
         | (if .durationMs == null then $width - $left else ([.durationMs / $all * $width | ceil, 1] | max | [., $width - $left] | min) end) as $long
-        | "\("\(.actor) \(.name | sub("BalanceAdjustment"; ""))" | .[0:24] | pad(24)) \($at | ms | right(9)) \((if .durationMs == null then "open" else .durationMs | ms end) | right(9))  |\(" " | times($left))\(if .durationMs == null then "." elif .durationMs == 0 then "*" else "=" end | times($long))\(" " | times($width - $left - $long))|",
+        | "\(name | .[0:24] | pad(24)) \($at | ms | right(9)) \((if .durationMs == null then "open" else .durationMs | ms end) | right(9))  |\(" " | times($left))\(if .durationMs == null then "." elif .durationMs == 0 then "*" else "=" end | times($long))\(" " | times($width - $left - $long))|",
           (.attributes | words | select(. != "") | "    " + .))'
 }
