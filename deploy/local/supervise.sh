@@ -23,7 +23,8 @@ service_write() {
   shift
   stage_script "service/$name/run" 'exec 2>&1' "exec $(sh_quote "$@")"
   stage_script "service/$name/finish" "exec $(sh_quote "$TULIP_HOME/deploy/local/note-death" "$DATA" "$name")\"\$@\""
-  stage_script "service/$name/log/run" "exec s6-log -b n10 s10000000 $(sh_quote "$LOGS/$name")"
+  # Not -b: a logger whose disk is full keeps lines in memory, and whoever logs goes on. At 64 MiB it dies of it, and the next one begins anew.
+  stage_script "service/$name/log/run" 'ulimit -v 65536' "exec s6-log n10 s10000000 $(sh_quote "$LOGS/$name")"
   stage "service/$name/down" ""
 }
 
