@@ -77,6 +77,32 @@ kill_command() {
   done
 }
 
+# Log lines as someone reads them: time, level, who, what, and what belongs to it. PostgreSQL's own lines are brought to that form; one that is
+# neither (an assertion, a statement's second line) keeps the time of the line before it.
+logs_text() {
+  jq -nRr --unbuffered '
+    def pad($n): . + (($n - length) as $short | if $short > 0 then " " * $short else "" end);
+    foreach inputs as $line ({ts: "-"};
+      ((try ($line | fromjson) catch null) | if type == "object" and has("ts") then . else null end) as $json
+      | if $json then
+          {ts: $json.ts, text: "\($json.level | pad(7)) \("\($json.actor)/\($json.instance)" | pad(13)) \($json.message)\($json
+            | del(.ts, .level, .actor, .instance, .message) | to_entries | map("  \(.key)=\(.value)") | join(""))"}
+        else
+          ($line | capture("^(?<day>[0-9]{4}-[0-9]{2}-[0-9]{2}) (?<time>[0-9:]{8}\\.[0-9]{3}) [A-Z]{3} (?<rest>.*)")? // null) as $pg
+          | if $pg then {ts: "\($pg.day)T\($pg.time)Z", text: "\("-" | pad(7)) \("postgres" | pad(13)) \($pg.rest)"}
+            else {ts: .ts, text: "\("-" | pad(7)) \("-" | pad(13)) \($line)"} end
+        end;
+      "\(.ts) \(.text)")'
+}
+
+# logs_merged FILE…: the last lines of all, by time.
+logs_merged() {
+  local file
+  for file in "$@"; do
+    tail -n 100 -- "$file" | logs_text
+  done | LC_ALL=C sort -s -k 1,1 | tail -n 200
+}
+
 logs_command() {
   local name files=() names
   [[ -d $LOGS ]] || fail "there are no logs in $DATA"
@@ -85,8 +111,16 @@ logs_command() {
     [[ ! -e $LOGS/$name/current ]] || files+=("$LOGS/$name/current")
   done
   ((${#files[@]} > 0)) || fail "nothing was logged yet"
-  if [[ $OPT_FOLLOW == yes ]]; then exec tail -q -n 20 -F "${files[@]}"; fi
-  if ((${#files[@]} == 1)); then cat -- "${files[@]}"; else tail -n 20 -- "${files[@]}"; fi
+  if [[ $OPT_FOLLOW == yes ]]; then
+    [[ $OPT_JSON == no ]] || exec tail -q -n 20 -F "${files[@]}"
+    tail -q -n 20 -F "${files[@]}" 2>/dev/null | logs_text
+  elif [[ $OPT_JSON == yes ]]; then
+    cat -- "${files[@]}"
+  elif ((${#files[@]} == 1)); then
+    logs_text <"${files[0]}"
+  else
+    logs_merged "${files[@]}"
+  fi
 }
 
 bench_command() {

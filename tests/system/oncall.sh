@@ -5,6 +5,8 @@ set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit 1
 # shellcheck source=/dev/null
 source tests/system/cases.sh oncall
+# shellcheck source=/dev/null
+source tests/system/oncall_doctor.sh
 DATA=$PLACE/data NOTHING=$PLACE/nothing TOKEN=s3cret
 port=$(free_port)
 URL=http://127.0.0.1:$port
@@ -156,6 +158,17 @@ cases_of_joining() {
   expect_that "history and wire join without hole or double, over a dead sequencer too" is_dense "$(grep -v '"gap"' "$PLACE/joined")" "$first" $((first + 63))
 }
 
+cases_of_logs() {
+  tulip logs --data "$DATA"
+  expect "logs of all are readable" 0 " info    sequencer/1   order accepted  orderId="
+  expect "PostgreSQL's among them" 0 "database system is ready"
+  expect_that "by time" is_sorted "$OUTPUT"
+  tulip logs sequencer --json --data "$DATA"
+  expect_that "one as it was written" is_json "$(tail -n 1 <<<"$OUTPUT")" '.actor == "sequencer" and .ts != null'
+  tulip logs nobody --data "$DATA"
+  expect "logs of nobody" 1 "there is no nobody"
+}
+
 cases_of_trace() {
   local id trace
   id=$(order traced)
@@ -234,6 +247,10 @@ without() {
   [[ $1 != *"$2"* ]]
 }
 
+is_sorted() {
+  cut -c 1-24 <<<"$1" | LC_ALL=C sort -c
+}
+
 is_dense() { # is_dense LINES FIRST LAST
   local got
   got=$(jq -r .seq <<<"$1" | tr '\n' ' ')
@@ -273,9 +290,11 @@ expect "up" 0 "ready: $URL"
 cases_of_top
 cases_of_tap
 cases_of_joining
+cases_of_logs
 cases_of_trace
 cases_of_dlq
 tulip audit --data "$DATA"
 expect "every invariant holds" 0
 cases_of_doctor
+cases_of_illness
 cases_end
