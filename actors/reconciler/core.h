@@ -54,8 +54,8 @@ enum {
     RECONCILER_JOBS_MAX = 16,
     RECONCILER_CHECKS = 10,           /* I1 … I10 */
     RECONCILER_ACCOUNTS_MAX = 2000,   /* looked at by one probe */
-    RECONCILER_STEP_ROWS = 500,       /* audited at once while there is work, */
-    RECONCILER_STEP_ROWS_IDLE = 5000, /* and when there is none */
+    RECONCILER_STEP_ROWS = 200,       /* audited at once while there is work, */
+    RECONCILER_STEP_ROWS_IDLE = 1000, /* and when there is none: short enough that orders that come do not feel it */
     RECONCILER_STEP_US = 1000000,
     RECONCILER_STEP_IDLE_US = 50000,
     RECONCILER_SAMPLE_SIZE = 2048,
