@@ -866,6 +866,7 @@ CHECK_MAIN("http_server", tcase_add_test(cases, an_answer_carries_the_headers_of
            tcase_add_test(cases, a_client_that_goes_away_harms_nobody);
            tcase_add_test(cases, continue_is_said_when_the_body_is_welcome);
            tcase_add_test(cases, a_body_too_large_is_refused_and_the_client_can_read_it);
+           tcase_add_test(cases, a_larger_body_that_is_welcome_but_does_not_come_is_not_waited_for);
            tcase_add_test(cases, a_refusal_is_a_problem_and_the_end);
            tcase_add_test(cases, a_slow_head_is_answered_408_and_silence_closed);
            tcase_add_test(cases, large_answers_arrive_whole_while_others_are_served);
