@@ -1,6 +1,6 @@
 /* tulip-audit: the oracle. Reads only the database and says of each invariant whether it holds.
  *
- *   tulip-audit --database-url URL --region nl-1 [--json] [--user ROLE]
+ *   tulip-audit --database-url URL --region nl-1 [--json] [--user ROLE] [--patience-ms 15000]
  *
  * Exit: 0 all hold, 1 some are broken, 2 it could not check. */
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 #include "base.h"
 #include "reconciler/audit.h"
 
-enum { EXIT_HOLD = 0, EXIT_BROKEN = 1, EXIT_UNCHECKED = 2, PATIENCE_MS = 15000 };
+enum { EXIT_HOLD = 0, EXIT_BROKEN = 1, EXIT_UNCHECKED = 2, PATIENCE_MS = 15000, PATIENCE_MAX_MS = 3600000 };
 
 static const char *const meanings[AUDIT_CHECKS] = {
     "one ORDER_FILL entry per ACCEPTED order and none else",
@@ -32,7 +32,19 @@ struct arguments {
 };
 
 static const char usage_text[] = "usage: tulip-audit --database-url URL --region REGION [--json] [--user ROLE]\n"
+                                 "                   [--patience-ms 15000]   how long to wait for the database\n"
                                  "exit: 0 all invariants hold, 1 some are broken, 2 it could not check\n";
+
+/* Return: whether text is a number of milliseconds, 1 to an hour. */
+static bool parse_patience(const char *text, int *patience_ms)
+{
+    char *end = NULL;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || value < 1 || value > PATIENCE_MAX_MS)
+        return false;
+    *patience_ms = (int)value;
+    return true;
+}
 
 /* Effect: reads the arguments. Return: false with a complaint on stderr. */
 static bool parse(int argc, char **argv, struct arguments *arguments)
@@ -53,6 +65,11 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
             arguments->options.region = value;
         } else if (value && strcmp(flag, "--user") == 0) {
             arguments->options.user = value;
+        } else if (value && strcmp(flag, "--patience-ms") == 0) {
+            if (!parse_patience(value, &arguments->options.patience_ms)) {
+                fprintf(stderr, "tulip-audit: --patience-ms is 1 to %d, not '%s'\n", PATIENCE_MAX_MS, value);
+                return false;
+            }
         } else {
             fprintf(stderr, "tulip-audit: %s is no flag of ours, or lacks its value\n%s", flag, usage_text);
             return false;

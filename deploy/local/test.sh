@@ -90,11 +90,10 @@ test_tidy() {
   fi
 }
 
-# test_label DIR LABEL: unit tests side by side, those with processes and clocks one after the other.
+# test_label DIR LABEL: as many tests side by side as there are processors, but for those that measure time, which are alone (RUN_SERIAL).
 test_label() {
-  local dir=$1 label=$2 log=$1/test-$2.log begin=$SECONDS jobs=1 passed failed skipped
-  [[ $label != unit ]] || jobs=$(nproc)
-  (cd "$dir" && ctest -V --no-tests=error -L "^$label\$" -j "$jobs") >"$log" 2>&1 || true
+  local dir=$1 label=$2 log=$1/test-$2.log begin=$SECONDS passed failed
+  (cd "$dir" && ctest -V --no-tests=error -L "^$label\$" -j "$(nproc)") >"$log" 2>&1 || true
   test_clean_up "$dir"
   while read -r skipped; do
     warn "NOT TESTED: $skipped"

@@ -5,6 +5,6 @@ set_target_properties(tb-testactor PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_B
 add_check_test(test_bus LABEL actor SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_bus.c LIBS tulip_testlib PkgConfig::CZMQ)
 add_check_test(test_bus_curve LABEL actor TIMEOUT 300 SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_bus_curve.c LIBS tulip_testlib PkgConfig::CZMQ)
 add_dependencies(test_bus_curve tb-keys)
-add_check_test(test_db LABEL actor TIMEOUT 240 SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_db.c LIBS tulip_testlib)
-add_check_test(test_actor LABEL actor TIMEOUT 240 SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_actor.c LIBS tulip_testlib)
+add_check_test(test_db LABEL actor TIMEOUT 400 SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_db.c LIBS tulip_testlib)
+add_check_test(test_actor LABEL actor TIMEOUT 400 SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_actor.c LIBS tulip_testlib)
 add_dependencies(test_actor tb-testactor)

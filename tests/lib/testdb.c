@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "testdb_cache.h"
 #include "testdb_guard.h"
 
 enum { URL_MAX = 512, DATABASES_MAX = 512, START_MS = 60000 };
+#define TEMPLATE "tulip_template" /* also the cache's recipe: another name when another template is made */
 
 static struct {
     struct testdb_guard *guard; /* NULL with TB_TEST_DATABASE_URL */
@@ -152,12 +154,21 @@ static void apply_migrations(const char *url, const char *source, const char *ro
     run_sql(url, sql);
 }
 
-static void make_template(void)
+static const char *source_directory(void)
 {
     const char *source = getenv("TB_SOURCE_DIR");
     if (source == NULL)
         die("TB_SOURCE_DIR", "is not set (ctest sets it)");
-    snprintf(testdb.template_name, sizeof testdb.template_name, "tulip_template_%ld", (long)getpid());
+    return source;
+}
+
+static void make_template(void)
+{
+    const char *source = source_directory();
+    if (testdb.guard != NULL)
+        tb_copy_text(testdb.template_name, sizeof testdb.template_name, TEMPLATE);
+    else
+        snprintf(testdb.template_name, sizeof testdb.template_name, TEMPLATE "_%ld", (long)getpid());
     char sql[256];
     snprintf(sql, sizeof sql, "CREATE DATABASE %s", testdb.template_name);
     run_sql(server_url("postgres"), sql);
@@ -179,6 +190,27 @@ static void make_template(void)
     testdb.has_template = true;
 }
 
+static void start_guard(const char *cluster)
+{
+    testdb.guard = testdb_guard_start(cluster);
+    if (testdb.guard == NULL)
+        die("start", "initdb, the copy of a cluster or the guard process failed");
+    snprintf(testdb.server, sizeof testdb.server, "host=%s port=5432", testdb_guard_directory(testdb.guard));
+    atexit(testdb_stop);
+    wait_for_server();
+}
+
+/* Effect: keeps the cluster as it is now, with the template and nothing else, for the test processes that follow. */
+static void keep_cluster(struct testdb_cache *cache)
+{
+    char data[128];
+    snprintf(data, sizeof data, "%s/data", testdb_guard_directory(testdb.guard));
+    testdb_guard_command(testdb.guard, GUARD_HALT);
+    testdb_cache_put(cache, data);
+    testdb_guard_command(testdb.guard, GUARD_START);
+    wait_for_server();
+}
+
 static void ensure_server(void)
 {
     if (testdb.server[0] != '\0')
@@ -186,14 +218,20 @@ static void ensure_server(void)
     const char *given = getenv("TB_TEST_DATABASE_URL");
     if (given != NULL && given[0] != '\0') {
         tb_copy_text(testdb.server, sizeof testdb.server, given);
-    } else {
-        testdb.guard = testdb_guard_start();
-        if (testdb.guard == NULL)
-            die("start", "initdb or the guard process failed");
-        snprintf(testdb.server, sizeof testdb.server, "host=%s port=5432", testdb_guard_directory(testdb.guard));
-        atexit(testdb_stop);
-        wait_for_server();
+        return;
     }
+    struct testdb_cache *cache = testdb_cache_open(source_directory(), TEMPLATE);
+    if (cache != NULL && testdb_cache_has(cache)) {
+        start_guard(testdb_cache_path(cache));
+        tb_copy_text(testdb.template_name, sizeof testdb.template_name, TEMPLATE);
+        testdb.has_template = true;
+    } else {
+        start_guard(NULL);
+        make_template();
+        if (cache != NULL)
+            keep_cluster(cache);
+    }
+    testdb_cache_close(&cache);
 }
 
 static const char *fresh(const char *template_name)

@@ -102,6 +102,19 @@ static int run_initdb(const struct guarded *guarded)
     return wait_for(spawn(guarded, arguments));
 }
 
+/* As ourselves, so that a directory only we may enter will do; the files stay the server's user's. */
+static int copy_cluster(const struct guarded *guarded, const char *cluster)
+{
+    char data[128];
+    snprintf(data, sizeof data, "%s/data", guarded->directory);
+    pid_t child = fork();
+    if (child == 0) {
+        execl("/bin/cp", "cp", "-a", "--", cluster, data, (char *)NULL);
+        _exit(104);
+    }
+    return wait_for(child);
+}
+
 static void start_server(struct guarded *guarded)
 {
     char program[300], data[128];
@@ -132,11 +145,11 @@ static void start_server(struct guarded *guarded)
     guarded->server = spawn(guarded, arguments);
 }
 
-static void stop_server(struct guarded *guarded)
+static void stop_server(struct guarded *guarded, int signal)
 {
     if (guarded->server <= 0)
         return;
-    kill(guarded->server, SIGQUIT);
+    kill(guarded->server, signal);
     wait_for(guarded->server);
     guarded->server = 0;
 }
@@ -168,14 +181,14 @@ _Noreturn static void guard_main(struct guarded *guarded, int socket)
             continue;
         if (got <= 0 || command == GUARD_STOP)
             break;
-        if (command == GUARD_CRASH)
-            stop_server(guarded);
+        if (command == GUARD_CRASH || command == GUARD_HALT)
+            stop_server(guarded, command == GUARD_HALT ? SIGINT : SIGQUIT);
         else if (command == GUARD_START && guarded->server == 0)
             start_server(guarded);
         if (write(socket, &command, 1) != 1)
             break;
     }
-    stop_server(guarded);
+    stop_server(guarded, SIGQUIT);
     delete_directory(guarded->directory);
     if (write(socket, "q", 1) != 1)
         _exit(1);
@@ -197,7 +210,7 @@ static int launch_guard(struct guarded *guarded, int ours, int its)
     return middle < 0 ? -1 : wait_for(middle);
 }
 
-struct testdb_guard *testdb_guard_start(void)
+struct testdb_guard *testdb_guard_start(const char *cluster)
 {
     struct testdb_guard *guard = tb_alloc_zero(1, sizeof *guard);
     tb_copy_text(guard->directory, sizeof guard->directory, "/tmp/tb-testdb-XXXXXX");
@@ -208,7 +221,8 @@ struct testdb_guard *testdb_guard_start(void)
         (guarded.user != NULL && chown(guard->directory, guarded.user->pw_uid, guarded.user->pw_gid) < 0))
         goto fail;
     int ends[2];
-    if (run_initdb(&guarded) != 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+    int made = cluster != NULL ? copy_cluster(&guarded, cluster) : run_initdb(&guarded);
+    if (made != 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
         testdb_guard_show_log(guard);
         delete_directory(guard->directory);
         goto fail;

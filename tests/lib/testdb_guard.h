@@ -5,12 +5,13 @@
 #define TB_TESTDB_GUARD_H
 
 struct testdb_guard;
-enum guard_command { GUARD_START = 's', GUARD_CRASH = 'c', GUARD_STOP = 'q' };
+enum guard_command { GUARD_START = 's', GUARD_CRASH = 'c', GUARD_HALT = 'h', GUARD_STOP = 'q' };
 
-/* Effect: makes the directory, runs initdb, starts the server. Gives a guard for testdb_guard_stop, NULL when that
- * failed. */
-struct testdb_guard *testdb_guard_start(void);
-/* Effect: carries the command out and waits until it is done (START: launched, not yet answering). */
+/* Effect: makes the directory, copies the cluster (NULL: runs initdb), starts the server. Gives a guard for
+ * testdb_guard_stop, NULL when that failed. */
+struct testdb_guard *testdb_guard_start(const char *cluster);
+/* Effect: carries the command out and waits until it is done (START: launched, not yet answering; HALT: the
+ * server has shut down cleanly). */
 void testdb_guard_command(struct testdb_guard *guard, enum guard_command command);
 /* Effect: stops the server, deletes its directory, waits for that. */
 void testdb_guard_stop(struct testdb_guard **guard);
