@@ -227,9 +227,9 @@ doctor_port() {
 
 # --- the database ---
 
-# doctor_ask SQL: the answer, as the audit's role. Return: false when there is none within ten seconds.
+# doctor_ask SQL: the answer, as the audit's role; what psql complains of goes to standard error. Return: false when there is none within ten seconds.
 doctor_ask() {
-  PGUSER=tb_audit PGOPTIONS='-c statement_timeout=5s' timeout 10 "$PG_BIN/psql" -X -d "$(database_url)" -qAt -v ON_ERROR_STOP=1 -c "$1" 2>/dev/null
+  PGUSER=tb_audit PGOPTIONS='-c statement_timeout=5s' timeout 10 "$PG_BIN/psql" -X -d "$(database_url)" -qAt -v ON_ERROR_STOP=1 -c "$1"
 }
 
 doctor_database() {
@@ -239,8 +239,9 @@ doctor_database() {
     return
   fi
   before=$(date +%s%3N)
-  if ! theirs=$(doctor_ask "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"); then
-    doctor_note FAIL database "it does not answer" "docs/RUNBOOK.md, \"PostgreSQL is down\". Its log: ./tulip logs postgres$(data_hint)"
+  if ! theirs=$(doctor_ask "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint" 2>&1); then
+    theirs=$(sed -n 's/.*\(FATAL: .*\)/\1/p' <<<"$theirs" | head -n 1)
+    doctor_note FAIL database "it does not answer${theirs:+: $theirs}" "docs/RUNBOOK.md, \"PostgreSQL is down\". Its log: ./tulip logs postgres$(data_hint)"
     return
   fi
   after=$(date +%s%3N)
@@ -250,7 +251,7 @@ doctor_database() {
   ((theirs <= after)) || off=$((theirs - after))
   if ((off > DOCTOR_CLOCK_MAX_MS || off < -DOCTOR_CLOCK_MAX_MS)); then
     doctor_note FAIL database-clock "it is $off ms away from ours" "Keep both machines' clocks right (chrony)."
-  elif (($(doctor_ask "SELECT coalesce(greatest((extract(epoch FROM (SELECT max(created_at) FROM (SELECT created_at FROM orders ORDER BY seq DESC LIMIT 100) o) - clock_timestamp()))::bigint, 0), 0)" || echo 0) > 2)); then
+  elif (($(doctor_ask "SELECT coalesce(greatest((extract(epoch FROM (SELECT max(created_at) FROM (SELECT created_at FROM orders ORDER BY seq DESC LIMIT 100) o) - clock_timestamp()))::bigint, 0), 0)" 2>/dev/null || echo 0) > 2)); then
     doctor_note FAIL database-clock "the newest orders are from the future: the clock was set back after they came" "docs/RUNBOOK.md, \"The clock is wrong\"."
   else
     doctor_note ok database-clock "the same as ours"
@@ -260,7 +261,7 @@ doctor_database() {
 
 doctor_migrations() {
   local folder name number checksum known=0 applied missing=() changed=()
-  applied=$(doctor_ask "SELECT number || ' ' || name || ' ' || checksum FROM schema_migrations ORDER BY number") || {
+  applied=$(doctor_ask "SELECT number || ' ' || name || ' ' || checksum FROM schema_migrations ORDER BY number" 2>/dev/null) || {
     doctor_note FAIL migrations "which are applied cannot be read" "./tulip migrate$(data_hint)"
     return
   }

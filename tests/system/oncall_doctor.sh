@@ -84,11 +84,12 @@ ill_places() {
   OUTPUT=$(ulimit -n 1024 && ./tulip doctor --data "$DATA" 2>&1) && CODE=0 || CODE=$?
   expect "too few descriptors" 1 "only 1024 open files"
   expect "too few descriptors: what helps" 1 "-> ulimit -n 65536"
-  mkdir "$PLACE/newer" && echo 99 >"$PLACE/newer/layout"
+  mkdir "$PLACE/newer" "$PLACE/older" "$PLACE/older/postgres" && echo 99 >"$PLACE/newer/layout"
+  cp "$DATA/layout" "$PLACE/older/" && echo 11 >"$PLACE/older/postgres/PG_VERSION"
+  ((EUID != 0)) || chown -R --reference="$DATA" "$PLACE/newer" "$PLACE/older" # nothing of ours belongs to root
   tulip doctor --data "$PLACE/newer" --port 1
   expect "data of a newer version" 1 "made by a newer TulipBroker (layout 99"
   expect "data of a newer version: what helps" 1 "-> Use that version"
-  mkdir "$PLACE/older" "$PLACE/older/postgres" && cp "$DATA/layout" "$PLACE/older/" && echo 11 >"$PLACE/older/postgres/PG_VERSION"
   tulip doctor --data "$PLACE/older" --port 1
   expect "a cluster of another PostgreSQL" 1 "made by PostgreSQL 11, this TulipBroker runs"
   expect "a cluster of another PostgreSQL: what helps" 1 "-> Bring it over with pg_upgrade"
