@@ -228,13 +228,28 @@ static void write_balance(const Tb__BalanceRecord *balance, struct text *text)
     }
 }
 
+/* Effect: a JSON object's members without its braces and quotes: to be read, not parsed. */
+static void write_members(const char *json, struct text *text)
+{
+    size_t length = strlen(json);
+    bool braces = length >= 2 && json[0] == '{' && json[length - 1] == '}';
+    const char *end = json + length - (braces ? 1 : 0);
+    for (const char *at = json + (braces ? 1 : 0); at < end; at++)
+        if (*at == '\\' && at + 1 < end)
+            text_append(text, ++at, 1);
+        else if (*at != '"')
+            text_append(text, at, 1);
+}
+
 static void write_ops(const Tb__OpsRecord *ops, struct text *text)
 {
-    if (ops->persona != NULL)
+    if (ops->persona != NULL) {
         text_append_format(text, "  %s \"%s\"%s", ops->persona->user_id, ops->persona->display_name,
                            ops->persona->deleted ? " deleted" : "");
-    else
-        text_append_format(text, "  %s", ops->payload_json);
+    } else {
+        text_append_string(text, "  ");
+        write_members(ops->payload_json, text);
+    }
 }
 
 static void write_heartbeat(const Tb__Heartbeat *heartbeat, struct text *text)

@@ -182,6 +182,9 @@ START_TEST(an_alarm_carries_its_payload_as_json)
     ck_assert(json_is_null(json_object_get(json, "persona")));
     ck_assert(json_is_null(json_object_get(json, "orderId")));
     json_decref(json);
+    text_clear(&text);
+    record_text_write(&ops.base, "nl-1", &text);
+    ck_assert_ptr_nonnull(strstr(text.bytes, "ops #3 AlarmRaised  id:dlq-depth,value:2\n"));
 }
 END_TEST
 
