@@ -18,6 +18,7 @@
 #include "clock.h"
 #include "cluster.h"
 #include "crowd.h"
+#include "schema.h"
 
 enum { CLIENTS = 6, SOON_MS = 60000 };
 
@@ -428,6 +429,23 @@ START_TEST(a_new_version_comes_in_unnoticed)
 }
 END_TEST
 
+/* Effect: asserts that the ops events since the case began are as docs/openapi.json describes them. */
+static void check_contract(void)
+{
+    char path[96];
+    struct err err;
+    json_error_t where;
+    json_t *document = json_load_file("docs/openapi.json", 0, &where);
+    ck_assert_msg(document != NULL, "docs/openapi.json: %s", where.text);
+    json_t *schema = json_object_get(json_object_get(json_object_get(document, "components"), "schemas"), "EventList");
+    ck_assert_ptr_nonnull(schema);
+    snprintf(path, sizeof path, "/api/events?stream=ops&limit=1000&afterSeq=%ld", begun_seq);
+    struct api_answer *answer = api_call(cluster.port, "GET", path, NULL, NULL);
+    ck_assert_msg(schema_check(document, schema, answer->json, &err) == 0, "%s: %s", err.text, answer->body);
+    api_free(&answer);
+    json_decref(document);
+}
+
 START_TEST(one_switch_ends_everything)
 {
     tulip("fault stop persona/1 --for 600");
@@ -441,6 +459,7 @@ START_TEST(one_switch_ends_everything)
     ck_assert(soon(is_whole, NULL));
     ck_assert(soon(has_ended, "stop") && soon(has_ended, "pause") && soon(has_ended, "drop") &&
               soon(has_ended, "db-slow"));
+    check_contract();
     end();
 }
 END_TEST
