@@ -71,11 +71,11 @@ up_start() {
   trap 'up_undo' EXIT
   trap 'exit 130' INT TERM HUP
   supervisor_start
-  ! postgres_is_private || as_service s6-svc -u "$SERVICES/postgres"
+  ! postgres_is_private || wait_for 5 as_service s6-svc -u "$SERVICES/postgres" # seen once on a busy machine: "supervisor not listening"
   postgres_wait
   migrate_run "$(settings_get TB_REGION nl-1)"
   for name in $(service_names); do
-    as_service s6-svc -u "$SERVICES/$name"
+    wait_for 5 as_service s6-svc -u "$SERVICES/$name"
   done
   begin=$SECONDS
   wait_for "$READY_SECONDS" up_is_decided && health_is_ready || up_say_unready "not ready after $((SECONDS - begin)) s"
