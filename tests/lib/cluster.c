@@ -30,17 +30,24 @@ static int run(const char *command)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-/* Return: a port nobody listens on right now. */
+/* Return: a port nobody listens on right now, and that no client is given as its own meanwhile (those are from 32768
+ * on): tests that run side by side open thousands of connections. */
 static int free_port(void)
 {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    tb_assert(bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
-    tb_assert(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
-    close(fd);
-    return ntohs(address.sin_port);
+    enum { FIRST = 20000, COUNT = 10000 };
+    for (int i = 0; i < COUNT; i++) {
+        int port = FIRST + (getpid() * 37 + i) % COUNT;
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        tb_assert(fd >= 0);
+        bool is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+        close(fd);
+        if (is_free)
+            return port;
+    }
+    fprintf(stderr, "cluster: every port is taken\n");
+    abort();
 }
 
 int cluster_tulip(const struct cluster *cluster, const char *command)

@@ -2,4 +2,3 @@
 add_check_test(test_streams LABEL system TIMEOUT 900
   SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_streams.c
   LIBS tulip_outside tulip_live_reader)
-set_tests_properties(test_streams PROPERTIES RUN_SERIAL ON)
