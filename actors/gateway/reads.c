@@ -95,7 +95,9 @@ void read_query_add_time(struct read_query *parameters, struct db_params *params
         field_error(&parameters->errors, "asOf", "INVALID_FORMAT",
                     "must be an RFC 3339 time such as 2026-11-22T09:21:16.123Z");
     }
-    db_add_time(params, us);
+    /* Times are shown in whole milliseconds, rows keep microseconds: the millisecond that is asked for counts to its
+     * end, so that an entry is part of the balance as of its own createdAt. */
+    db_add_time(params, us - us % 1000 + 999);
 }
 
 bool read_query_refused(struct read_query *parameters, struct http_request *request)
