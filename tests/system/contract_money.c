@@ -163,8 +163,8 @@ START_TEST(personas_are_made_renamed_removed_and_brought_back)
     char id[64], path[128];
     contract_order("rembrandt-1",
                    "\"userId\":\"rembrandt-van-rijn\",\"side\":\"BUY\",\"quantity\":1,\"price\":\"1.00\"", id);
-    answer =
-        api_call(PORT, "PUT", "/api/personas/rembrandt-van-rijn", "{\"displayName\":\"Rembrandt\",\"bio\":\"\"}", NULL);
+    answer = api_call(PORT, "PUT", "/api/personas/rembrandt-van-rijn",
+                      "{\"displayName\":\"Rembrandt\",\"bio\":\"Paints.\\n\\tAlso etches.\\r\\n\"}", NULL);
     ck_assert_msg(answer->status == 200, "%s", answer->raw);
     ck_assert_str_eq(api_text(answer, "displayName"), "Rembrandt");
     api_free(&answer);
