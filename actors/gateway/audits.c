@@ -20,6 +20,18 @@ static bool answered(struct http_request *request, const ProtobufCMessage *messa
     return message != NULL && refusal == TB__REFUSAL__REFUSAL_NONE;
 }
 
+/* Effect: writes "sample", always an array: what the audit gives as one object (a note) becomes its only element. */
+static void write_sample(struct json_out *out, const char *json)
+{
+    if (json[0] != '{') {
+        json_out_raw(out, "sample", json[0] != '\0' ? json : "[]", json[0] != '\0' ? strlen(json) : 2);
+        return;
+    }
+    json_out_begin_array(out, "sample");
+    json_out_raw(out, NULL, json, strlen(json));
+    json_out_end_array(out);
+}
+
 static void on_checked(struct gateway *gateway, struct http_request *request, const ProtobufCMessage *message)
 {
     const Tb__InvariantsChecked *result = (const Tb__InvariantsChecked *)message;
@@ -39,12 +51,11 @@ static void on_checked(struct gateway *gateway, struct http_request *request, co
     json_out_begin_array(&out, "checks");
     for (size_t i = 0; i < result->n_checks; i++) {
         const Tb__InvariantCheck *check = result->checks[i];
-        const char *sample = check->sample_json[0] != '\0' ? check->sample_json : "[]";
         json_out_begin(&out, NULL);
         json_out_string(&out, "id", check->id);
         json_out_bool(&out, "ok", check->ok);
         json_out_uint(&out, "count", check->count);
-        json_out_raw(&out, "sample", sample, strlen(sample));
+        write_sample(&out, check->sample_json);
         json_out_end(&out);
     }
     json_out_end_array(&out);

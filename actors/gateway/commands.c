@@ -2,15 +2,22 @@
 #include "commands.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base.h"
 #include "clock.h"
+#include "operations.h"
 
 #define RESEND_US       (500 * 1000LL)
 #define RESEND_LARGE_US (2000 * 1000LL) /* a picture: it takes longer, and fills the bus when nobody reads */
 #define LOOK_US         (50 * 1000LL)
+#define UNHEARD_MAX_US  (5000 * 1000LL) /* who is not READY for so long will not answer what is asked only once */
 
 enum { LARGE_BYTES = 16 * 1024 };
+
+/* Who answers on a link. */
+static const char *const answerers[] = {
+    [LINK_BALANCE_COMMAND] = "balance", [LINK_PERSONA_COMMAND] = "persona", [LINK_RECONCILER_COMMAND] = "reconciler"};
 
 struct command {
     struct command *next;
@@ -20,6 +27,7 @@ struct command {
     ProtobufCMessage *message; /* our own copy */
     bool resend, unsent;
     int64_t sent_at_us, resend_us, deadline_us;
+    int64_t unheard_since_us; /* 0 = who is to answer is there */
     struct http_request *request;
     command_handler *handler;
 };
@@ -30,6 +38,7 @@ struct commands {
     struct command *first;
     size_t count, unsent_count;
     uint64_t last_id;
+    uint64_t lives[TB_ARRAY_SIZE(answerers)]; /* of those who answer; 0 = not heard of */
 };
 
 static uint64_t *request_id_of(const ProtobufCMessage *message)
@@ -68,13 +77,24 @@ static void finish(struct commands *commands, struct command **place, const Prot
     free_command(command);
 }
 
+/* Return: whether nobody has been there to answer it for too long. What is sent again and again has a short deadline
+ * instead. */
+static bool is_abandoned(const struct commands *commands, struct command *command, int64_t now)
+{
+    if (command->resend || operations_hears(commands->gateway, answerers[command->link]))
+        command->unheard_since_us = 0;
+    else if (command->unheard_since_us == 0)
+        command->unheard_since_us = now;
+    return command->unheard_since_us != 0 && now - command->unheard_since_us >= UNHEARD_MAX_US;
+}
+
 static void on_timer(void *arg)
 {
     struct commands *commands = arg;
     int64_t now = clock_monotonic_us();
     for (struct command **place = &commands->first; *place != NULL;) {
         struct command *command = *place;
-        if (now >= command->deadline_us) {
+        if (now >= command->deadline_us || is_abandoned(commands, command, now)) {
             finish(commands, place, NULL);
             place = &commands->first; /* the handler may have added one */
             continue;
@@ -134,6 +154,23 @@ void commands_send(struct commands *commands, struct effects *fx)
     }
 }
 
+void commands_heard(struct commands *commands, const char *actor, uint64_t life)
+{
+    size_t link = 0;
+    while (link < TB_ARRAY_SIZE(answerers) && (answerers[link] == NULL || strcmp(answerers[link], actor) != 0))
+        link++;
+    if (link == TB_ARRAY_SIZE(answerers))
+        return;
+    bool is_another = commands->lives[link] != 0 && commands->lives[link] != life;
+    commands->lives[link] = life;
+    for (struct command *command = commands->first; command != NULL && is_another; command = command->next) {
+        if ((size_t)command->link == link && !command->unsent) {
+            command->unsent = true;
+            commands->unsent_count++;
+        }
+    }
+}
+
 void commands_result(struct commands *commands, const ProtobufCMessage *result)
 {
     uint64_t request_id = *request_id_of(result);
@@ -149,6 +186,7 @@ void gateway_command(struct gateway *gateway, enum gateway_link link, Tb__Messag
                      bool resend, int64_t deadline_ms, struct http_request *request, command_handler *handler)
 {
     struct commands *commands = gateway->commands;
+    tb_assert(link < TB_ARRAY_SIZE(answerers) && answerers[link] != NULL);
     if (commands->count == COMMANDS_MAX) {
         problem_respond(request, PROBLEM_BACKPRESSURE, NULL);
         return;

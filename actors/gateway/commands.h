@@ -15,6 +15,9 @@ bool commands_have_unsent(const struct commands *commands);
 size_t commands_count(const struct commands *commands);
 /* Effect: puts what waits to be sent into fx; the messages stay valid until the effects are carried out. */
 void commands_send(struct commands *commands, struct effects *fx);
+/* Effect: this actor leads, in this life of its process (a number that is another in each): what an earlier one was
+ * asked is asked again, for it took the question with it. */
+void commands_heard(struct commands *commands, const char *actor, uint64_t life);
 /* Effect: calls the handler of the command that result (…Result, ReplayVerified, InvariantsChecked) answers; drops late
  * ones. */
 void commands_result(struct commands *commands, const ProtobufCMessage *result);

@@ -17,6 +17,7 @@
 #include "gateway_core.h"
 #include "gateway_main.h"
 #include "ids.h"
+#include "json_in.h"
 #include "live_hub.h"
 #include "log.h"
 #include "openapi.h"
@@ -156,6 +157,24 @@ static bool is_plain(const struct http_request *request)
            (http_header_count(request, "Content-Encoding") == 1 && strcasecmp(coding, "identity") == 0);
 }
 
+/* Effect: answers 415 or 400 when a route that takes JSON cannot take this body. Return: whether it did. */
+static bool body_refused(struct http_request *request, unsigned route_flags)
+{
+    struct json_in in;
+    struct err err = {0};
+    if ((route_flags & ROUTE_JSON) == 0 || request->body_length == 0)
+        return false;
+    if (!is_plain(request))
+        problem_respond(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "The body must come without a Content-Encoding.");
+    else if (!is_json(request))
+        problem_respond(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "The body must have Content-Type: application/json.");
+    else if ((route_flags & ROUTE_BODYLESS) != 0 && json_in_parse(&in, request->body, request->body_length, &err) < 0)
+        problem_respond(request, PROBLEM_MALFORMED_JSON, err.text);
+    else
+        return false;
+    return true;
+}
+
 static bool is_admitted(struct gateway_actor *actor, struct http_request *request, unsigned route_flags)
 {
     enum admission_verdict verdict = admission_check(&actor->admission, request, route_flags);
@@ -209,11 +228,7 @@ static void on_request(void *arg, struct http_request *request)
         problem_respond(request, PROBLEM_NOT_FOUND, NULL);
     } else if ((route->flags & ROUTE_ADMIN) != 0 && !is_admin(gateway, request)) {
         problem_respond(request, PROBLEM_UNAUTHORIZED, NULL);
-    } else if ((route->flags & ROUTE_JSON) != 0 && request->body_length > 0 && !is_plain(request)) {
-        problem_respond(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "The body must come without a Content-Encoding.");
-    } else if ((route->flags & ROUTE_JSON) != 0 && request->body_length > 0 && !is_json(request)) {
-        problem_respond(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "The body must have Content-Type: application/json.");
-    } else {
+    } else if (!body_refused(request, route->flags)) {
         for (size_t i = 0; i < match->param_count; i++)
             request->params[i] = http_keep(request, match->params[i]);
         route->handle(gateway, request);

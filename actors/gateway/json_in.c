@@ -296,10 +296,13 @@ size_t json_in_characters(const char *text, size_t length)
     return count;
 }
 
-static bool has_control_character(const char *text, size_t length)
+/* lines: whether tabs and line ends are none. */
+static bool has_control_character(const char *text, size_t length, bool lines)
 {
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
+        if (lines && (c == '\t' || c == '\n' || c == '\r'))
+            continue;
         /* C0, DEL, and C1 (U+0080 … U+009F is C2 80 … C2 9F). */
         if (c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)text[i + 1] < 0xa0))
             return true;
@@ -307,8 +310,8 @@ static bool has_control_character(const char *text, size_t length)
     return false;
 }
 
-const char *json_in_text(const struct json_in *in, const char *name, size_t characters_min, size_t characters_max,
-                         bool required, struct field_errors *errors)
+static const char *read_text(const struct json_in *in, const char *name, size_t characters_min, size_t characters_max,
+                             bool required, bool lines, struct field_errors *errors)
 {
     const struct json_in_field *field = json_in_find(in, name);
     if (field == NULL) {
@@ -326,11 +329,23 @@ const char *json_in_text(const struct json_in *in, const char *name, size_t char
     else if (characters < characters_min)
         field_error(errors, name, characters == 0 ? "REQUIRED" : "INVALID_FORMAT", "must have at least %zu character%s",
                     characters_min, characters_min == 1 ? "" : "s");
-    else if (has_control_character(field->text, field->text_length))
+    else if (has_control_character(field->text, field->text_length, lines))
         field_error(errors, name, "INVALID_FORMAT", "must not have control characters");
     else
         return field->text;
     return NULL;
+}
+
+const char *json_in_text(const struct json_in *in, const char *name, size_t characters_min, size_t characters_max,
+                         bool required, struct field_errors *errors)
+{
+    return read_text(in, name, characters_min, characters_max, required, false, errors);
+}
+
+const char *json_in_prose(const struct json_in *in, const char *name, size_t characters_max,
+                          struct field_errors *errors)
+{
+    return read_text(in, name, 0, characters_max, false, true, errors);
 }
 
 bool json_in_int(const struct json_in *in, const char *name, int64_t minimum, int64_t maximum, bool required,

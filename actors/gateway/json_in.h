@@ -47,6 +47,11 @@ size_t json_in_characters(const char *text, size_t length);
 const char *json_in_text(const struct json_in *in, const char *name, size_t characters_min, size_t characters_max,
                          bool required, struct field_errors *errors);
 
+/* As json_in_text, of any length up to characters_max and never required, for prose: tabs and line ends may be in it.
+ */
+const char *json_in_prose(const struct json_in *in, const char *name, size_t characters_max,
+                          struct field_errors *errors);
+
 /* Return: true with *value set, when the field is an integer token within the range; false when absent or (error added)
  * not. */
 bool json_in_int(const struct json_in *in, const char *name, int64_t minimum, int64_t maximum, bool required,

@@ -129,34 +129,57 @@ static uint64_t deliver(struct live_subscription *subscription, enum view_stream
     return previous;
 }
 
+/* Return: whether a happened before b. Both times are texts of the same shape (RFC 3339, UTC, milliseconds). */
+static bool is_earlier(const struct live_event *a, const struct live_event *b)
+{
+    size_t common = a->time_length < b->time_length ? a->time_length : b->time_length;
+    return memcmp(a->envelope + a->time_at, b->envelope + b->time_at, common) < 0;
+}
+
+/* Effect: looks for the stream's next event in its ring; what does not fit the filter is passed over for good. Return:
+ * it, NULL when there is none now. */
+static const struct live_event *next_in_ring(const struct live_ring *ring, struct live_subscription *subscription,
+                                             int stream)
+{
+    if (subscription->position[stream] >= ring->covered)
+        return NULL;
+    for (uint64_t i = index_behind(ring, subscription->position[stream]); i < ring->count; i++) {
+        const struct live_event *found = event_at(ring, i);
+        if (fits(subscription, found)) {
+            subscription->position[stream] = found->seq - 1;
+            return found;
+        }
+    }
+    subscription->position[stream] = ring->covered;
+    return NULL;
+}
+
 enum live_next live_take(const struct live *live, struct live_subscription *subscription, unsigned except,
                          enum view_stream *stream, const struct live_event **event, uint64_t *previous)
 {
     bool behind = false;
+    enum view_stream stream_behind = 0;
+    *event = NULL;
     for (int s = 0; s < VIEW_STREAMS; s++) {
         const struct live_ring *ring = &live->rings[s];
-        uint64_t position = subscription->position[s];
         if ((subscription->streams & ~except & 1U << s) == 0)
             continue;
-        if (position < ring->after || (subscription->unproven & 1U << s) != 0) {
-            *stream = (enum view_stream)s;
+        if (subscription->position[s] < ring->after || (subscription->unproven & 1U << s) != 0) {
+            stream_behind = (enum view_stream)s;
             behind = true;
-            except |= 1U << s;
             continue;
         }
-        if (position >= ring->covered)
-            continue;
-        for (uint64_t i = index_behind(ring, position); i < ring->count; i++) {
-            const struct live_event *found = event_at(ring, i);
-            if (!fits(subscription, found))
-                continue;
+        const struct live_event *found = next_in_ring(ring, subscription, s);
+        if (found != NULL && (*event == NULL || is_earlier(found, *event))) {
             *stream = (enum view_stream)s;
             *event = found;
-            *previous = deliver(subscription, *stream, found->seq);
-            return LIVE_EVENT;
         }
-        subscription->position[s] = ring->covered;
     }
+    if (*event != NULL) {
+        *previous = deliver(subscription, *stream, (*event)->seq);
+        return LIVE_EVENT;
+    }
+    *stream = stream_behind;
     return behind ? LIVE_BEHIND : LIVE_CAUGHT_UP;
 }
 

@@ -30,6 +30,7 @@ struct live_event {
     uint32_t length;
     uint32_t previous_at, previous_end; /* where the digits of prevSeq stand */
     uint32_t type_at, type_length;
+    uint32_t time_at, time_length;
     uint32_t user_at, user_length;
 };
 
@@ -96,9 +97,11 @@ void live_cursor_write(const struct live_subscription *subscription, const char 
                        char text[static LIVE_CURSOR_MAX]);
 
 enum live_next { LIVE_CAUGHT_UP, LIVE_EVENT, LIVE_BEHIND };
-/* Effect: takes the next event for the subscription and moves its position. except: streams to leave out (they are
- * being read from the store). Return: EVENT with *stream, *event (borrowed until the ring changes) and its *previous;
- * BEHIND with the *stream to be read from the store; CAUGHT_UP when there is nothing more now. */
+/* Effect: takes the next event for the subscription and moves its position: of those that the rings have the earliest,
+ * at the same time an order before its execution before its balance; so a reader who comes back gets what it missed in
+ * the order in which it happened. except: streams to leave out (they are being read from the store). Return: EVENT with
+ * *stream, *event (borrowed until the ring changes) and its *previous; BEHIND with the *stream to be read from the
+ * store; CAUGHT_UP when there is nothing more now. */
 enum live_next live_take(const struct live *live, struct live_subscription *subscription, unsigned except,
                          enum view_stream *stream, const struct live_event **event, uint64_t *previous);
 /* Effect: judges an event that the store gave, and moves the position when it is to be delivered. Return: whether it

@@ -57,8 +57,8 @@ bool live_event_read(struct live_event *event, char *envelope, size_t length)
 {
     struct walk walk = {envelope, envelope + length};
     uint64_t previous;
-    const char *type, *user;
-    size_t type_length, user_length;
+    const char *type, *time, *user;
+    size_t type_length, time_length, user_length;
     *event = (struct live_event){.envelope = envelope, .length = (uint32_t)length};
     if (length > UINT32_MAX || !skip_member(&walk, "{\"stream\":") || !take_literal(&walk, ",\"seq\":") ||
         !take_number(&walk, &event->seq) || !take_literal(&walk, ",\"prevSeq\":"))
@@ -69,12 +69,17 @@ bool live_event_read(struct live_event *event, char *envelope, size_t length)
     event->previous_end = (uint32_t)(walk.at - envelope);
     if (!skip_member(&walk, ",\"eventId\":") || !take_literal(&walk, ",\"type\":") ||
         !take_string(&walk, &type, &type_length) || !skip_member(&walk, ",\"region\":") ||
-        !skip_member(&walk, ",\"ts\":") || !skip_member(&walk, ",\"orderId\":") ||
-        !take_literal(&walk, ",\"userId\":") || !take_string(&walk, &user, &user_length))
+        !take_literal(&walk, ",\"ts\":") || !take_string(&walk, &time, &time_length) ||
+        !skip_member(&walk, ",\"orderId\":") || !take_literal(&walk, ",\"userId\":") ||
+        !take_string(&walk, &user, &user_length))
         return false;
     if (type != NULL) {
         event->type_at = (uint32_t)(type - envelope);
         event->type_length = (uint32_t)type_length;
+    }
+    if (time != NULL) {
+        event->time_at = (uint32_t)(time - envelope);
+        event->time_length = (uint32_t)time_length;
     }
     if (user != NULL) {
         event->user_at = (uint32_t)(user - envelope);

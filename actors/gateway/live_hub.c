@@ -532,6 +532,7 @@ void live_hub_write_book(struct live_hub *hub, struct text *text)
     json_out_begin(&out, "payload");
     json_out_string(&out, "market", "TULIP");
     json_out_uint(&out, "seq", 0);
+    json_out_int(&out, "checksum", 0);
     json_out_begin_array(&out, "bids");
     json_out_end_array(&out);
     json_out_begin_array(&out, "asks");

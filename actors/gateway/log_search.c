@@ -231,6 +231,23 @@ static bool has_member(const char *line, size_t length, const char *name, const 
     return memmem(line, length, pattern, (size_t)size) != NULL;
 }
 
+/* Effect: appends the line as it is; whom and what it is about is always there, null where the line says nothing. */
+static void append_line(struct text *items, const char *line, size_t length, const struct json_in *json)
+{
+    static const char *const always[] = {"orderId", "userId", "traceId"};
+    while (length > 0 && line[length - 1] != '}')
+        length--;
+    text_append(items, line, length - 1);
+    for (size_t i = 0; i < TB_ARRAY_SIZE(always); i++) {
+        size_t at = 0;
+        while (at < json->count && strcmp(json->fields[at].name, always[i]) != 0)
+            at++;
+        if (at == json->count)
+            text_append_format(items, ",\"%s\":null", always[i]);
+    }
+    text_append(items, "}", 1);
+}
+
 static void judge(struct log_search *search, const struct reader *reader, struct text *items)
 {
     const struct log_filter *filter = &search->filter;
@@ -248,7 +265,7 @@ static void judge(struct log_search *search, const struct reader *reader, struct
     }
     if (search->found++ > 0)
         text_append(items, ",", 1);
-    text_append(items, line, length);
+    append_line(items, line, length, &json);
 }
 
 /* Return: the reader whose line is the newest; NULL when none is left. */

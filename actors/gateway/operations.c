@@ -6,6 +6,7 @@
 
 #include "base.h"
 #include "clock.h"
+#include "commands.h"
 #include "cues.h"
 #include "fleet.h"
 #include "gateway_core.h"
@@ -22,12 +23,14 @@ struct operations {
     struct cues cues;
     struct percentile_window accepts; /* tb_order_accept_seconds of all gateways */
     struct logs *logs;
+    int64_t fill_ready_us; /* when a simfill last said that it is READY */
 };
 
 struct operations *operations_new(struct gateway *gateway)
 {
     struct operations *operations = tb_alloc_zero(1, sizeof(*operations));
     operations->gateway = gateway;
+    operations->fill_ready_us = clock_now_us(); /* the benefit of the doubt */
     operations->logs = logs_new(actor_loop(gateway->actor), config_text(gateway->config, "log_dir"));
     return operations;
 }
@@ -45,6 +48,11 @@ void operations_free(struct operations **operations)
 void operations_heartbeat(struct operations *operations, const Tb__Heartbeat *heartbeat, int64_t now_us)
 {
     fleet_hear(&operations->fleet, heartbeat, now_us);
+    if (strcmp(heartbeat->actor, "simfill") == 0 && strcmp(heartbeat->state, "READY") == 0)
+        operations->fill_ready_us = now_us;
+    if (heartbeat->leader)
+        commands_heard(operations->gateway->commands, heartbeat->actor,
+                       (uint64_t)heartbeat->started_at_us ^ (uint64_t)heartbeat->pid << 32);
     for (size_t i = 0; i < heartbeat->n_metrics; i++) {
         const Tb__Metric *metric = heartbeat->metrics[i];
         if (strcmp(metric->name, "tb_order_accept_seconds") == 0 && metric->n_buckets == metric->n_bounds + 1)
@@ -59,6 +67,16 @@ static struct fleet *present_fleet(struct gateway *gateway, int64_t now_us)
 {
     fleet_forget(&gateway->operations->fleet, now_us);
     return &gateway->operations->fleet;
+}
+
+bool operations_hears(struct gateway *gateway, const char *actor)
+{
+    return read_pool_is_up(gateway->reads) && fleet_ready(&gateway->operations->fleet, actor, clock_now_us()) != NULL;
+}
+
+bool operations_fill_is_away(const struct gateway *gateway)
+{
+    return clock_now_us() - gateway->operations->fill_ready_us >= FILL_AWAY_US;
 }
 
 static void live_get(struct gateway *gateway, struct http_request *request)
@@ -93,6 +111,8 @@ static void ready_get(struct gateway *gateway, struct http_request *request)
     json_out_string(&out, "feeds", feeds ? "IN_SYNC" : "OUT_OF_SYNC");
     fleet_write(fleet, &out, now_us);
     json_out_end(&out);
+    if (!ready)
+        http_add_header(request, "Retry-After", "1");
     http_respond_json(request, ready ? 200 : 503, gateway->buffer.bytes, gateway->buffer.length);
 }
 
@@ -306,8 +326,8 @@ const struct route operations_routes[] = {
     {VERB_GET, "/api/logs", logs_get, 0, 0},
     {VERB_GET, "/api/invariants", invariants_get, 0, 0},
     {VERB_POST, "/api/replay/verify", replay_verify_post, ROUTE_ADMIN | ROUTE_JSON, 0},
-    {VERB_POST, "/api/balances/{userId}/rebuild", balance_rebuild, ROUTE_ADMIN | ROUTE_JSON, 0},
-    {VERB_POST, "/api/dlq/{dlqId}/redrive", dlq_redrive, ROUTE_ADMIN | ROUTE_JSON, 0},
-    {VERB_DELETE, "/api/dlq/{dlqId}", dlq_discard, ROUTE_ADMIN, 0},
+    {VERB_POST, "/api/balances/{userId}/rebuild", balance_rebuild, ROUTE_ADMIN | ROUTE_JSON | ROUTE_BODYLESS, 0},
+    {VERB_POST, "/api/dlq/{dlqId}/redrive", dlq_redrive, ROUTE_ADMIN | ROUTE_JSON | ROUTE_BODYLESS, 0},
+    {VERB_DELETE, "/api/dlq/{dlqId}", dlq_discard, ROUTE_ADMIN | ROUTE_JSON | ROUTE_BODYLESS, 0},
     {0, NULL, NULL, 0, 0},
 };

@@ -98,6 +98,19 @@ void order_json_write(struct text *text, const Tb__OrderRecord *order, const str
     json_out_end(out);
 }
 
+void order_json_write_queued(struct text *text, const char *json, size_t length)
+{
+    static const char awaiting[] = "\"statusLabel\":\"Awaiting simulated fill\",\"pendingReason\":\"AWAITING_FILL\"";
+    static const char queued[] = "\"statusLabel\":\"Queued → retrying\",\"pendingReason\":\"QUEUED\"";
+    const char *end = json + length, *at;
+    while ((at = memmem(json, (size_t)(end - json), awaiting, sizeof awaiting - 1)) != NULL) {
+        text_append(text, json, (size_t)(at - json));
+        text_append(text, queued, sizeof queued - 1);
+        json = at + sizeof awaiting - 1;
+    }
+    text_append(text, json, (size_t)(end - json));
+}
+
 void order_json_write_present(struct text *text, const char *json, size_t length, const struct view_user *user)
 {
     /* Inside a string its first quote would be escaped, so this is the member itself. */

@@ -14,6 +14,10 @@ void order_json_write(struct text *text, const Tb__OrderRecord *order, const str
 /* Effect: appends an order's JSON that came from the store, with warnings put in place of its empty ones. */
 void order_json_write_present(struct text *text, const char *json, size_t length, const struct view_user *user);
 
+/* Effect: appends JSON with orders in it (one, or a list) as it is while nobody fills: those that await their fill are
+ * QUEUED. */
+void order_json_write_queued(struct text *text, const char *json, size_t length);
+
 /* Return: whether the user's cash would be negative once everything pending has settled. */
 bool order_json_is_short(const struct view_user *user);
 

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "ids.h"
 #include "json_in.h"
+#include "operations.h"
 #include "order_json.h"
 #include "executions.pb-c.h"
 #include "orders.pb-c.h"
@@ -178,9 +179,16 @@ static void respond_created(struct submission *submission, const Tb__OrderRecord
     struct http_request *request = submission->request;
     text_clear(&gateway->buffer);
     order_json_write(&gateway->buffer, order, view_find(&gateway->core->view, order->user_id), gateway->region);
+    struct text queued = {0};
+    const struct text *body = &gateway->buffer;
+    if (operations_fill_is_away(gateway)) {
+        order_json_write_queued(&queued, body->bytes, body->length);
+        body = &queued;
+    }
     add_location(gateway, request, order->seq);
     int64_t accept_us = clock_monotonic_us() - request->received_us;
-    http_respond_json(request, 201, gateway->buffer.bytes, gateway->buffer.length);
+    http_respond_json(request, 201, body->bytes, body->length);
+    text_release(&queued);
     metrics_observe(actor_metrics(gateway->actor), METRIC_ORDER_ACCEPT, accept_us);
 }
 
@@ -194,9 +202,15 @@ static void on_present_state(void *arg, const struct read_result *result)
         respond_refused(submission, result->status == 500 ? PROBLEM_INTERNAL : PROBLEM_STORE_UNAVAILABLE);
         return;
     }
+    struct text queued = {0};
+    bool is_away = operations_fill_is_away(gateway);
+    if (is_away)
+        order_json_write_queued(&queued, result->body, result->length);
     text_clear(&gateway->buffer);
-    order_json_write_present(&gateway->buffer, result->body, result->length,
+    order_json_write_present(&gateway->buffer, is_away ? queued.bytes : result->body,
+                             is_away ? queued.length : result->length,
                              view_find(&gateway->core->view, submission->input.user_id));
+    text_release(&queued);
     if (submission->waited)
         http_add_header(request, "Preference-Applied", "wait");
     if (submission->replayed)
@@ -367,8 +381,8 @@ void orders_answer(struct gateway *gateway, const struct gateway_answer *answer)
 
 const struct route orders_routes[] = {
     {.verb = VERB_POST, .pattern = "/api/orders", .handle = orders_post, .flags = ROUTE_JSON},
-    {.verb = VERB_POST, .pattern = "/api/orders/{orderId}/cancel", .handle = orders_cancel},
-    {.verb = VERB_DELETE, .pattern = "/api/orders/{orderId}", .handle = orders_cancel},
+    {VERB_POST, "/api/orders/{orderId}/cancel", orders_cancel, ROUTE_JSON | ROUTE_BODYLESS, 0},
+    {VERB_DELETE, "/api/orders/{orderId}", orders_cancel, ROUTE_JSON | ROUTE_BODYLESS, 0},
     {.verb = VERB_POST, .pattern = "/api/orders/cancel-all", .handle = orders_cancel_all, .flags = ROUTE_JSON},
     {.verb = 0},
 };

@@ -186,7 +186,7 @@ static void personas_post(struct gateway *gateway, struct http_request *request)
     }
     const char *name = read_display_name(&in, true, &errors);
     const char *user_id = json_in_text(&in, "userId", 2, USER_ID_MAX, false, &errors);
-    const char *bio = json_in_text(&in, "bio", 0, BIO_MAX, false, &errors);
+    const char *bio = json_in_prose(&in, "bio", BIO_MAX, &errors);
     if (user_id != NULL && !user_id_is_valid(user_id)) {
         field_error(&errors, "userId", "INVALID_FORMAT", "must be 2 to 40 of a-z, 0-9 and '-', not beginning with '-'");
     }
@@ -222,7 +222,7 @@ static void persona_put(struct gateway *gateway, struct http_request *request)
     if (!read_user_id(request, &command) || !read_body(request, &in)) {
         return;
     }
-    const char *bio = json_in_text(&in, "bio", 0, BIO_MAX, false, &errors);
+    const char *bio = json_in_prose(&in, "bio", BIO_MAX, &errors);
     const char *name =
         read_display_name(&in, json_in_find(&in, "bio") == NULL, &errors); /* one of them must be there */
     if (errors.count > 0) {
@@ -257,7 +257,7 @@ static void persona_restore(struct gateway *gateway, struct http_request *reques
 const struct route personas_routes[] = {
     {VERB_POST, "/api/personas", personas_post, ROUTE_JSON, 0},
     {VERB_PUT, "/api/personas/{userId}", persona_put, ROUTE_JSON, 0},
-    {VERB_DELETE, "/api/personas/{userId}", persona_delete, 0, 0},
-    {VERB_POST, "/api/personas/{userId}/restore", persona_restore, ROUTE_JSON, 0},
+    {VERB_DELETE, "/api/personas/{userId}", persona_delete, ROUTE_JSON | ROUTE_BODYLESS, 0},
+    {VERB_POST, "/api/personas/{userId}/restore", persona_restore, ROUTE_JSON | ROUTE_BODYLESS, 0},
     {0, NULL, NULL, 0, 0},
 };

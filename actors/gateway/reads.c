@@ -5,6 +5,8 @@
 #include "base.h"
 #include "cursor.h"
 #include "ids.h"
+#include "operations.h"
+#include "order_json.h"
 #include "portfolio.h"
 #include "time_in.h"
 
@@ -95,7 +97,9 @@ void read_query_add_time(struct read_query *parameters, struct db_params *params
         field_error(&parameters->errors, "asOf", "INVALID_FORMAT",
                     "must be an RFC 3339 time such as 2026-11-22T09:21:16.123Z");
     }
-    db_add_time(params, us);
+    /* Times are shown in whole milliseconds, rows keep microseconds: the millisecond that is asked for counts to its
+     * end, so that an entry is part of the balance as of its own createdAt. */
+    db_add_time(params, us - us % 1000 + 999);
 }
 
 bool read_query_refused(struct read_query *parameters, struct http_request *request)
@@ -160,6 +164,29 @@ static void on_csv(void *arg, const struct read_result *result)
     http_respond(request, 200, "text/csv; charset=utf-8; header=present", line + 1, result->length - length - 1);
 }
 
+static void on_orders_queued(void *arg, const struct read_result *result)
+{
+    struct text text = {0};
+    struct read_result queued = *result;
+    if (result->status == 200) {
+        order_json_write_queued(&text, result->body, result->length);
+        queued.body = text.bytes;
+        queued.length = text.length;
+    }
+    read_result_respond(&queued, arg, "application/json");
+    text_release(&text);
+}
+
+/* Effect: answers with orders as they are: while nobody fills, those that await it are QUEUED. */
+static void respond_orders(struct gateway *gateway, size_t statement, const struct db_params *params,
+                           struct http_request *request)
+{
+    if (operations_fill_is_away(gateway))
+        read_pool_call(gateway->reads, statement, params, on_orders_queued, request);
+    else
+        read_pool_respond(gateway->reads, statement, params, request);
+}
+
 static void orders_list(struct gateway *gateway, struct http_request *request)
 {
     struct read_query *parameters = read_query_parse(request);
@@ -180,7 +207,7 @@ static void orders_list(struct gateway *gateway, struct http_request *request)
     if (csv) {
         read_pool_call(gateway->reads, READ_ORDERS_CSV, &params, on_csv, request);
     } else {
-        read_pool_respond(gateway->reads, READ_ORDERS, &params, request);
+        respond_orders(gateway, READ_ORDERS, &params, request);
     }
 }
 
@@ -193,7 +220,7 @@ static void order_get(struct gateway *gateway, struct http_request *request)
     struct db_params params;
     read_params_init(gateway, &params);
     db_add_int8(&params, (int64_t)seq);
-    read_pool_respond(gateway->reads, READ_ORDER, &params, request);
+    respond_orders(gateway, READ_ORDER, &params, request);
 }
 
 static const char *required(struct read_query *parameters, const char *name)
@@ -213,7 +240,7 @@ static void order_by_key_get(struct gateway *gateway, struct http_request *reque
     db_add_text(&params, required(parameters, "clientId"));
     db_add_text(&params, required(parameters, "idempotencyKey"));
     if (!read_query_refused(parameters, request)) {
-        read_pool_respond(gateway->reads, READ_ORDER_BY_KEY, &params, request);
+        respond_orders(gateway, READ_ORDER_BY_KEY, &params, request);
     }
 }
 

@@ -20,6 +20,7 @@ enum route_flag {
     ROUTE_JSON =
         2, /* a body without Content-Type: application/json is answered 415 (an empty body is the handler's to judge) */
     ROUTE_UNLIMITED = 4, /* not counted by the rate limit (health, metrics) */
+    ROUTE_BODYLESS = 8,  /* with ROUTE_JSON: reads no body; one that comes must be a JSON object all the same */
 };
 
 struct route {

@@ -165,19 +165,35 @@ bool validate_order(const struct json_in *in, const char *header_key, size_t hea
     return result->errors.count == 0 && !result->key_mismatch;
 }
 
+#define BLANKS " \t"
+
+/* Return: the seconds of a value, quoted or not, that ends where the next preference or parameter begins; 0 when it is
+ * none of 1 … 10. */
+static int wait_seconds(const char *value)
+{
+    bool quoted = *value == '"';
+    value += quoted;
+    int seconds = 0;
+    size_t digits = strspn(value, "0123456789");
+    for (size_t i = 0; i < digits && i < 2; i++)
+        seconds = seconds * 10 + (value[i] - '0');
+    const char *end = value + digits;
+    if (quoted && *end++ != '"')
+        return 0;
+    end += strspn(end, BLANKS);
+    return digits >= 1 && digits <= 2 && seconds <= 10 && (*end == '\0' || *end == ',' || *end == ';') ? seconds : 0;
+}
+
+/* RFC 7240: preferences between commas, each a word, blanks around its "=", its value quoted or not. */
 int validate_prefer_wait(const char *header)
 {
     while (header != NULL && *header != '\0') {
-        header += strspn(header, ", \t");
-        size_t length = strcspn(header, ",;");
-        while (length > 0 && (header[length - 1] == ' ' || header[length - 1] == '\t'))
-            length--;
-        if (length >= 6 && length <= 7 && strncasecmp(header, "wait=", 5) == 0) {
-            int seconds = 0;
-            size_t digits = strspn(header + 5, "0123456789");
-            for (size_t i = 0; i < digits && i < 2; i++)
-                seconds = seconds * 10 + (header[5 + i] - '0');
-            return digits == length - 5 && seconds <= 10 ? seconds : 0;
+        header += strspn(header, "," BLANKS);
+        if (strncasecmp(header, "wait", 4) == 0) {
+            const char *value = header + 4;
+            value += strspn(value, BLANKS);
+            if (*value == '=')
+                return wait_seconds(value + 1 + strspn(value + 1, BLANKS));
         }
         header = strchr(header, ',');
     }

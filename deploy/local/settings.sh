@@ -94,7 +94,7 @@ settings_note_build() {
   local commit
   commit=$(git -c safe.directory='*' -C "$TULIP_HOME" rev-parse --short HEAD 2>/dev/null) || commit=unknown
   [[ -n ${TB_BUILD_COMMIT-} ]] || stage settings/TB_BUILD_COMMIT "$commit"
-  [[ -n ${TB_BUILD_TIME-} ]] || stage settings/TB_BUILD_TIME "$(date -u -r "$BIN/tb-gateway" +%Y-%m-%dT%H:%M:%SZ)"
+  [[ -n ${TB_BUILD_TIME-} ]] || stage settings/TB_BUILD_TIME "$(date -u -r "$BIN/tb-gateway" +%Y-%m-%dT%H:%M:%S.%3NZ)"
 }
 
 # Whether TB_ENABLE_FAULTS is given to this "up"; its value was checked before.

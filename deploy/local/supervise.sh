@@ -100,9 +100,9 @@ supervisor_start() {
   for name in ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
     [[ -z ${!name-} ]] || clean+=("$name=${!name}")
   done
-  as_service sh -c 'cd "$1" && shift && exec "$@"' start "$DATA" setsid "${clean[@]}" s6-svscan "$SERVICES" \
-    </dev/null >/dev/null 2>"$(as_service sh -c ': >>"$1"; echo "$1"' log "$LOGS/supervisor.log")" 9>&- &
-  disown
+  # In the background of a shell that ends at once: one of ours would wait beside it for as long as it lives.
+  as_service sh -c 'cd "$1" && shift && { "$@" & }' start "$DATA" setsid "${clean[@]}" s6-svscan "$SERVICES" \
+    </dev/null >/dev/null 2>"$(as_service sh -c ': >>"$1"; echo "$1"' log "$LOGS/supervisor.log")" 9>&-
   wait_for 10 services_are_all_watched || {
     tail -n 5 "$LOGS/supervisor.log" >&2
     fail "s6-svscan did not come up" "Its log is $LOGS/supervisor.log."

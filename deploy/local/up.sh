@@ -11,7 +11,7 @@ up_command() {
     service_user_prepare
     ! up_is_running_already || return 0
   fi
-  port_check
+  up_port_check
   disk_check
   install_missing "${PACKAGES_UP[@]}"
   postgres_check_binaries
@@ -25,7 +25,7 @@ up_command() {
   if up_is_running_already; then # another "up" was faster
     return 0
   fi
-  port_check
+  up_port_check
   up_start
   instance_unlock
   say "TulipBroker is ready: $(http_url)   (./tulip status$(data_hint), ./tulip down$(data_hint))"
@@ -35,6 +35,11 @@ up_command() {
 # " --data DIR" for a hint to the user, nothing for the default directory.
 data_hint() {
   [[ $DATA == "$(readlink -m .tulip)" ]] || printf ' --data %q' "$DATA"
+}
+
+# The port may be held by a gateway of ours whose s6-svscan was killed: it goes when the rest of it is stopped.
+up_port_check() {
+  [[ -d $SERVICES ]] && command -v s6-svok >/dev/null && services_are_watched && port_is_taken "$PORT" && port_is_ours || port_check
 }
 
 up_is_running_already() {

@@ -93,6 +93,8 @@ static void expect_code(struct api_answer *answer, const char *code)
     api_free(&answer);
 }
 
+static uint32_t process = 1; /* of all peers: another one after they "died" */
+
 static void send_heartbeats(void)
 {
     static char names[NEEDED][16] = {"sequencer", "simfill", "balance", "persona", "reconciler"}, one[] = "1",
@@ -105,6 +107,7 @@ static void send_heartbeats(void)
         heartbeat.az = az;
         heartbeat.state = state;
         heartbeat.leader = true;
+        heartbeat.pid = process;
         (void)rig_send(heartbeats[i], NULL, TB__MESSAGE_TYPE__HEARTBEAT, &heartbeat.base, 0, 0, 1000);
     }
 }
@@ -131,6 +134,7 @@ START_TEST(ready_means_that_every_needed_actor_was_just_heard_of)
     struct api_answer *answer = api_call(port, "GET", "/health/ready", NULL, NULL);
     ck_assert_int_eq(answer->status, 503);
     ck_assert_uint_eq(json_array_size(api_at(answer, "missing")), NEEDED);
+    ck_assert_ptr_nonnull(api_header(answer, "Retry-After"));
     api_free(&answer);
     ck_assert(comes_to(200, true, ANSWER_MS));
     answer = api_call(port, "GET", "/api/status", NULL, NULL);
@@ -293,6 +297,47 @@ START_TEST(invariants_are_the_reconcilers_word)
 }
 END_TEST
 
+/* The reconciler died with the question, and its successor never heard it. */
+START_TEST(a_question_is_asked_again_when_the_reconciler_begins_anew)
+{
+    struct call call;
+    ck_assert(comes_to(200, true, READY_MS));
+    begin(&call, "POST", "/api/replay/verify", "{}", ADMIN);
+    ck_assert_ptr_nonnull(rig_receive(reconciler, TB__MESSAGE_TYPE__VERIFY_REPLAY, ANSWER_MS));
+    ck_assert(comes_to(200, true, READY_MS)); /* the same process: nothing is sent twice */
+    ck_assert_ptr_null(rig_receive(reconciler, TB__MESSAGE_TYPE__VERIFY_REPLAY, 300));
+    process++;
+    const struct rig_message *message = NULL;
+    for (int64_t until = clock_monotonic_us() + ANSWER_MS * 1000LL; message == NULL && clock_monotonic_us() < until;) {
+        send_heartbeats();
+        message = rig_receive(reconciler, TB__MESSAGE_TYPE__VERIFY_REPLAY, 100);
+    }
+    ck_assert_ptr_nonnull(message);
+    char hash[] = "00000000000000aa";
+    Tb__ReplayVerified result = TB__REPLAY_VERIFIED__INIT;
+    result.request_id = ((const Tb__VerifyReplay *)message->payload)->request_id;
+    result.ok = true;
+    result.live_hash = result.replay_hash = hash;
+    ck_assert(rig_send(reconciler, &message->from, TB__MESSAGE_TYPE__REPLAY_VERIFIED, &result.base, 0, 0, ANSWER_MS));
+    struct api_answer *answer = end(&call, 200);
+    api_free(&answer);
+}
+END_TEST
+
+START_TEST(a_question_to_a_reconciler_that_is_gone_ends_long_before_its_deadline)
+{
+    struct call call;
+    ck_assert(comes_to(503, false, READY_MS));
+    int64_t began_us = clock_monotonic_us();
+    begin(&call, "GET", "/api/invariants", NULL, NULL);
+    struct api_answer *answer = end(&call, 503);
+    ck_assert_int_lt(clock_monotonic_us() - began_us, 30 * 1000000LL); /* the deadline is 60 s, patience 5 s */
+    ck_assert(json_is_true(api_at(answer, "retryable")));
+    ck_assert_ptr_nonnull(api_header(answer, "Retry-After"));
+    expect_code(answer, "STORE_UNAVAILABLE");
+}
+END_TEST
+
 START_TEST(a_replay_takes_a_range_and_tells_where_it_differs)
 {
     struct call call;
@@ -419,6 +464,8 @@ CHECK_MAIN("gateway_operations", tcase_add_checked_fixture(cases, setup, teardow
            tcase_add_test(cases, a_rebuild_tells_before_and_after);
            tcase_add_test(cases, a_command_is_sent_again_until_it_is_answered);
            tcase_add_test(cases, invariants_are_the_reconcilers_word);
+           tcase_add_test(cases, a_question_is_asked_again_when_the_reconciler_begins_anew);
+           tcase_add_test(cases, a_question_to_a_reconciler_that_is_gone_ends_long_before_its_deadline);
            tcase_add_test(cases, a_replay_takes_a_range_and_tells_where_it_differs);
            tcase_add_test(cases, a_persona_is_created_once_its_opening_balance_is_there);
            tcase_add_test(cases, a_removal_that_was_sent_twice_is_no_conflict_with_itself);

@@ -68,6 +68,36 @@ START_TEST(a_balance_moves_by_exactly_price_times_quantity)
 }
 END_TEST
 
+/* What was taken from an answer may be given back: createdAt has milliseconds, the row has microseconds. */
+START_TEST(an_entry_is_part_of_the_balance_as_of_its_own_time)
+{
+    persona("historian");
+    char id[64], name[32], path[128];
+    for (int i = 0; i < 8; i++) {
+        snprintf(name, sizeof name, "historian-%d", i);
+        contract_order(name, "\"userId\":\"historian\",\"side\":\"SELL\",\"quantity\":1,\"price\":\"1.00\"", id);
+    }
+    struct api_answer *ledger = api_wait(PORT, "/api/balances/historian?limit=50", "currentBalance", "10008.00");
+    ck_assert_str_eq(api_text(ledger, "currentBalance"), "10008.00");
+    const char *later = "";
+    for (int i = 0; i < 9; i++) { /* newest first: the first entry of a millisecond is its last one */
+        snprintf(name, sizeof name, "ledger.%d.createdAt", i);
+        const char *at = api_text(ledger, name);
+        if (strcmp(at, later) != 0) {
+            snprintf(path, sizeof path, "/api/balances/historian?limit=1&asOf=%s", at);
+            struct api_answer *then = api_call(PORT, "GET", path, NULL, NULL);
+            snprintf(name, sizeof name, "ledger.%d.resultingBalance", i);
+            ck_assert_msg(strcmp(api_text(then, "currentBalance"), api_text(ledger, name)) == 0, "%s: %s", path,
+                          then->raw);
+            ck_assert_str_eq(api_text(then, "updatedAt"), at);
+            api_free(&then);
+        }
+        later = at;
+    }
+    api_free(&ledger);
+}
+END_TEST
+
 START_TEST(too_little_cash_is_a_warning_not_a_refusal)
 {
     persona("poor");
@@ -133,8 +163,8 @@ START_TEST(personas_are_made_renamed_removed_and_brought_back)
     char id[64], path[128];
     contract_order("rembrandt-1",
                    "\"userId\":\"rembrandt-van-rijn\",\"side\":\"BUY\",\"quantity\":1,\"price\":\"1.00\"", id);
-    answer =
-        api_call(PORT, "PUT", "/api/personas/rembrandt-van-rijn", "{\"displayName\":\"Rembrandt\",\"bio\":\"\"}", NULL);
+    answer = api_call(PORT, "PUT", "/api/personas/rembrandt-van-rijn",
+                      "{\"displayName\":\"Rembrandt\",\"bio\":\"Paints.\\n\\tAlso etches.\\r\\n\"}", NULL);
     ck_assert_msg(answer->status == 200, "%s", answer->raw);
     ck_assert_str_eq(api_text(answer, "displayName"), "Rembrandt");
     api_free(&answer);
@@ -182,6 +212,7 @@ TCase *contract_money(void)
     tcase_set_timeout(part, 60);
     tcase_add_test(part, a_new_persona_has_its_opening_balance_and_may_order_at_once);
     tcase_add_test(part, a_balance_moves_by_exactly_price_times_quantity);
+    tcase_add_test(part, an_entry_is_part_of_the_balance_as_of_its_own_time);
     tcase_add_test(part, too_little_cash_is_a_warning_not_a_refusal);
     tcase_add_test(part, a_poison_order_stops_nobody_and_settles_once_when_redriven);
     tcase_add_test(part, personas_are_made_renamed_removed_and_brought_back);

@@ -136,6 +136,9 @@ START_TEST(invariants_hold_and_a_replay_agrees)
     ck_assert_msg(answer->status == 200, "%s", answer->raw);
     ck_assert_msg(json_is_true(api_at(answer, "ok")), "%s", answer->body);
     ck_assert_uint_eq(json_array_size(api_at(answer, "checks")), 10);
+    for (size_t i = 0; i < 10; i++)
+        ck_assert_msg(json_is_array(json_object_get(json_array_get(api_at(answer, "checks"), i), "sample")), "%s",
+                      answer->body);
     api_free(&answer);
     answer = api_call(PORT, "POST", "/api/replay/verify", "{}", NULL);
     ck_assert_msg(answer->status == 200, "%s", answer->raw);

@@ -182,6 +182,11 @@ cases_of_disaster() {
   kill -9 "$(pgrep -f "^s6-svscan $EASY/service\$")"
   tulip status --data "$EASY"
   expect "status without its supervisor" 3 "s6-svscan was killed"
+  tulip up --data "$EASY" --port "$other" --detach
+  expect "up without its supervisor: what it left behind holds the port, and goes" 0 "TulipBroker is ready"
+  expect_that "and is ready" is_ready "$other"
+  expect_that "no shell of the launcher waits beside it" nothing_of_ours_left "tulip up --data $EASY"
+  kill -9 "$(pgrep -f "^s6-svscan $EASY/service\$")"
   tulip down --data "$EASY"
   expect "down without its supervisor" 0 "stopped"
   expect_that "no process of it is left" nothing_of_ours_left "$EASY"

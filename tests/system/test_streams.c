@@ -339,6 +339,7 @@ START_TEST(a_quiet_stream_breathes)
     next_event(sse, &message);
     ck_assert_str_eq(message.event, "BookSnapshot");
     ck_assert_int_eq((int)json_array_size(json_object_get(json_object_get(message.json, "payload"), "bids")), 0);
+    ck_assert(json_is_integer(json_object_get(json_object_get(message.json, "payload"), "checksum")));
     ck_assert_int_eq(live_next(sse, WAIT_MS, &message), LIVE_MESSAGE);
     ck_assert_str_eq(message.event, ""); /* a comment */
     ck_assert_int_eq(live_next(ws, WAIT_MS, &message), LIVE_MESSAGE);

@@ -269,6 +269,12 @@ START_TEST(logs_are_filtered_and_bounded)
         newer = json_string_value(json_object_get(line, "ts"));
     }
     api_free(&answer);
+    answer = api_call(PORT, "GET", "/api/logs?actor=gateway&limit=1", NULL, NULL); /* its state: about no order */
+    ck_assert_uint_eq(json_array_size(api_at(answer, "items")), 1);
+    ck_assert_msg(json_is_null(api_at(answer, "items.0.orderId")) && json_is_null(api_at(answer, "items.0.userId")) &&
+                      json_is_null(api_at(answer, "items.0.traceId")),
+                  "%s", answer->body);
+    api_free(&answer);
     answer = api_call(PORT, "GET", "/api/logs?since=2100-01-01T00:00:00Z", NULL, NULL);
     ck_assert_uint_eq(json_array_size(api_at(answer, "items")), 0);
     api_free(&answer);

@@ -32,9 +32,9 @@ static void append_event(struct text *text, int stream, uint64_t seq, uint64_t p
     const char *user = user_of(stream, seq);
     text_append_format(text,
                        "{\"stream\":\"%s\",\"seq\":%llu,\"prevSeq\":%llu,\"eventId\":\"EVT#x#%llu\",\"type\":\"T%d\","
-                       "\"region\":\"nl-1\",\"ts\":\"2026-11-22T09:21:16.123Z\",\"orderId\":null,\"userId\":",
+                       "\"region\":\"nl-1\",\"ts\":\"2026-11-22T09:21:%02u.%03uZ\",\"orderId\":null,\"userId\":",
                        stream_names[stream], (unsigned long long)seq, (unsigned long long)previous,
-                       (unsigned long long)seq, stream);
+                       (unsigned long long)seq, stream, (unsigned)(seq / 1000 % 60), (unsigned)(seq % 1000));
     if (user == NULL)
         text_append_string(text, "null");
     else
@@ -225,6 +225,39 @@ START_TEST(a_ring_keeps_the_latest_and_sends_the_others_to_the_store)
 }
 END_TEST
 
+/* In the log above event n of each stream happened in millisecond n. */
+START_TEST(a_reader_who_comes_back_gets_the_streams_in_the_order_of_their_times)
+{
+    enum { EVENTS = 60 };
+    struct live live;
+    uint64_t heads[VIEW_STREAMS] = {0}, previous, taken = 0;
+    enum view_stream stream;
+    const struct live_event *event;
+    struct reader all, one;
+    live_init(&live);
+    begin_reader(&all, 15, NULL, heads);
+    begin_reader(&one, 15, users[0], heads);
+    for (int s = 0; s < VIEW_STREAMS; s++)
+        grow_ring(&live, s, EVENTS, EVENTS);
+    for (; live_take(&live, &all.subscription, 0, &stream, &event, &previous) == LIVE_EVENT; taken++) {
+        ck_assert_uint_eq(event->seq, 1 + taken / VIEW_STREAMS);
+        ck_assert_uint_eq(stream, taken % VIEW_STREAMS); /* at the same time: orders, executions, balances, ops */
+        check_delivery(&all, (int)stream, event, previous);
+    }
+    ck_assert_uint_eq(taken, EVENTS * VIEW_STREAMS);
+    uint64_t latest = 0;
+    while (live_take(&live, &one.subscription, 0, &stream, &event, &previous) == LIVE_EVENT) {
+        ck_assert_uint_ge(event->seq, latest);
+        latest = event->seq;
+        check_delivery(&one, (int)stream, event, previous);
+    }
+    for (int s = 0; s < VIEW_STREAMS; s++)
+        ck_assert_uint_eq(one.subscription.position[s], EVENTS);
+    ck_assert_uint_gt(one.delivered, EVENTS);
+    live_release(&live);
+}
+END_TEST
+
 START_TEST(a_batch_that_does_not_follow_is_refused)
 {
     struct live live;
@@ -372,6 +405,7 @@ CHECK_MAIN("live",
                                every_reader_gets_its_events_once_in_an_unbroken_chain_wherever_ring_and_store_meet, 0,
                                20);
            tcase_add_test(cases, a_ring_keeps_the_latest_and_sends_the_others_to_the_store);
+           tcase_add_test(cases, a_reader_who_comes_back_gets_the_streams_in_the_order_of_their_times);
            tcase_add_test(cases, a_batch_that_does_not_follow_is_refused);
            tcase_add_test(cases, only_an_answer_in_the_known_shape_is_read);
            tcase_add_test(cases, a_cursor_that_cannot_be_served_begins_anew_and_says_why);

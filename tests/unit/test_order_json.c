@@ -107,6 +107,34 @@ START_TEST(a_balance_is_short_when_everything_pending_would_overdraw_it)
 }
 END_TEST
 
+START_TEST(while_nobody_fills_what_awaits_its_fill_is_queued)
+{
+    struct text text = {0}, written = {0};
+    Tb__OrderRecord order = an_order();
+    struct view_user user = a_user();
+    order_json_write(&written, &order, &user, "nl-1");
+    order_json_write_queued(&text, written.bytes, written.length);
+    ck_assert_ptr_nonnull(strstr(text.bytes, "\"status\":\"PENDING\",\"statusLabel\":\"Queued → retrying\","
+                                             "\"pendingReason\":\"QUEUED\",\"region\":\"nl-1\""));
+    ck_assert_ptr_null(strstr(text.bytes, "AWAITING_FILL"));
+    text_clear(&text);
+    /* Two that wait, one that does not, and a look-alike inside a string. */
+    static const char list[] = "[{\"statusLabel\":\"Awaiting simulated fill\",\"pendingReason\":\"AWAITING_FILL\"},"
+                               "{\"clientId\":\"\\\"statusLabel\\\":\\\"Awaiting simulated "
+                               "fill\\\",\\\"pendingReason\\\":\\\"AWAITING_FILL\\\"\"},"
+                               "{\"statusLabel\":\"Accepted\",\"pendingReason\":null},"
+                               "{\"statusLabel\":\"Awaiting simulated fill\",\"pendingReason\":\"AWAITING_FILL\"}]";
+    order_json_write_queued(&text, list, sizeof list - 1);
+    ck_assert_str_eq(text.bytes, "[{\"statusLabel\":\"Queued → retrying\",\"pendingReason\":\"QUEUED\"},"
+                                 "{\"clientId\":\"\\\"statusLabel\\\":\\\"Awaiting simulated "
+                                 "fill\\\",\\\"pendingReason\\\":\\\"AWAITING_FILL\\\"\"},"
+                                 "{\"statusLabel\":\"Accepted\",\"pendingReason\":null},"
+                                 "{\"statusLabel\":\"Queued → retrying\",\"pendingReason\":\"QUEUED\"}]");
+    text_release(&text);
+    text_release(&written);
+}
+END_TEST
+
 START_TEST(warnings_are_put_into_the_stores_answer)
 {
     /* The first look-alike stands inside a string. */
@@ -129,4 +157,5 @@ END_TEST
 CHECK_MAIN("order_json", tcase_add_test(cases, a_new_order_reads_as_the_contract_says);
            tcase_add_test(cases, what_is_special_is_told);
            tcase_add_test(cases, a_balance_is_short_when_everything_pending_would_overdraw_it);
+           tcase_add_test(cases, while_nobody_fills_what_awaits_its_fill_is_queued);
            tcase_add_test(cases, warnings_are_put_into_the_stores_answer);)

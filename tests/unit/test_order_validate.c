@@ -262,6 +262,16 @@ static const struct preference {
     {"wait=99999999999999999999", 0},
     {",,,", 0},
     {"await=5", 0},
+    {"wait = 5", 5},
+    {"wait=\"6\" , foo", 6},
+    {"wait\t=\t7\t;x=1", 7},
+    {"wait=\"5", 0},
+    {"wait=\"\"", 0},
+    {"wait=5 6", 0},
+    {"waits=5", 0},
+    {"w", 0},
+    {"wai", 0},
+    {"wait ", 0},
 };
 
 START_TEST(a_wait_of_one_to_ten_seconds_is_preferred)
