@@ -77,13 +77,17 @@ cases_of_refusal() {
 }
 
 cases_of_one_instance() {
+  local lock
+  exec {lock}>"$PLACE/lock" && flock "$lock"
   tulip up --data "$HARD" --port "$port" --detach
+  exec {lock}>&-
   expect "up in a hard place" 0 "ready: http://127.0.0.1:$port"
   ((CODE == 0)) || {
     printf '0%%: Checks: %d, Failures: %d, Errors: 1\n' "$CHECKS" "$FAILURES"
     exit 1 # nothing of what follows can be told
   }
   expect_that "it answers" is_ready "$port"
+  expect_that "a lock its caller held is free again" flock --nonblock "$PLACE/lock" true
   expect_that "nothing runs as root" none_is_root "$HARD"
   tulip status --data "$HARD"
   expect "status when ready" 0 "sequencer/1"
