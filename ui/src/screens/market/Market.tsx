@@ -143,7 +143,7 @@ function PriceFromTrades({ tape }: { tape: Tape }) {
       title="Price"
       asOf={tape.readAt}
       className="area-candles"
-      note={`average per ${stepText(derived.stepSeconds)}, from the last ${tape.trades.length} trades`}
+      note={`average ${stepText(derived.stepSeconds)}, from the last ${tape.trades.length} trades`}
     >
       {points.length > 0 ? (
         <Suspense fallback={<div className="chart" aria-busy="true" />}>
