@@ -39,6 +39,7 @@ function colours() {
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 const seconds = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const exact = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' })
+const price = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 const local = (seconds: unknown) => new Date(Number(seconds) * 1000)
 
 function useChart(withSeconds: boolean) {
@@ -50,7 +51,7 @@ function useChart(withSeconds: boolean) {
     const made = createChart(box.current, {
       autoSize: true,
       layout: { attributionLogo: false, fontFamily: "'Inter Variable', system-ui, sans-serif", fontSize: 11 },
-      localization: { timeFormatter: (time: unknown) => exact.format(local(time)) },
+      localization: { timeFormatter: (time: unknown) => exact.format(local(time)), priceFormatter: (value: number) => price.format(value) },
       timeScale: {
         timeVisible: true,
         secondsVisible: withSeconds,

@@ -25,7 +25,13 @@ export function Overview() {
     <div className="screen">
       <h1 className="title">Overview</h1>
       <BalanceBanner />
-      <HealthStrip pulse={pulse.data} pulseAt={pulse.dataUpdatedAt} orders={pages.orders} trades={tape.trades} />
+      <HealthStrip
+        pulse={pulse.data}
+        pulseAt={pulse.dataUpdatedAt}
+        orders={pages.orders}
+        read={!pages.loading && !pages.error}
+        trades={tape.trades}
+      />
       <div className="grid grid-overview">
         <PulsePanel pulse={pulse.data} settled={!pulse.isPending} tape={tape} />
         <Panel
@@ -89,7 +95,14 @@ function Tile(props: { label: string; value: ReactNode; note?: ReactNode; tone?:
   )
 }
 
-function HealthStrip(props: { pulse: Pulse | undefined; pulseAt: number; orders: Order[]; trades: Trade[] }) {
+function HealthStrip(props: {
+  pulse: Pulse | undefined
+  pulseAt: number
+  orders: Order[]
+  /** Whether those are all there are; before that nothing can be said about what there is not. */
+  read: boolean
+  trades: Trade[]
+}) {
   const { pulse, pulseAt, orders, trades } = props
   const status = useStatus()
   const cues = useActiveCues()
@@ -108,10 +121,16 @@ function HealthStrip(props: { pulse: Pulse | undefined; pulseAt: number; orders:
         failed={status.isError}
         label="Order latency, median"
         tone={slow ? 'warning' : 'plain'}
-        value={<Later ready={latency.p50 !== null || !status.isPending}>{latency.p50 === null ? '–' : durationText(latency.p50)}</Later>}
+        value={
+          <Later ready={latency.p50 !== null || !status.isPending}>
+            {latency.p50 !== null ? durationText(latency.p50) : props.read ? '–' : 'unknown'}
+          </Later>
+        }
         note={
           latency.p50 === null
-            ? 'no order measured yet'
+            ? props.read
+              ? 'no order measured yet'
+              : ''
             : `p95 ${latency.p95 === null ? '–' : durationText(latency.p95)} · ${latency.source}`
         }
       />
@@ -206,6 +225,7 @@ function PulsePanel({ pulse, settled, tape }: { pulse: Pulse | undefined; settle
     served && sampled > 0 ? share(served.stats.buyShare) : buys + sells > 0 ? Math.round((buys * 100) / (buys + sells)) : null
   const last = pulse?.stats.lastPrice ?? market.data?.lastPrice ?? null
   const missing = isMissing(market.error)
+  const known = settled && tape.ready
   return (
     <Panel
       title="Market pulse"
@@ -228,7 +248,7 @@ function PulsePanel({ pulse, settled, tape }: { pulse: Pulse | undefined; settle
         </div>
         <div className="pulse-share">
           <span className="stat-label">
-            {buyShare === null ? 'No order yet' : `Buy ${buyShare} % · Sell ${100 - buyShare} %`}
+            {buyShare === null ? (known ? 'No order yet' : 'Buy · Sell') : `Buy ${buyShare} % · Sell ${100 - buyShare} %`}
             {buyShare === null ? null : (
               <span className="share-of">
                 {' '}
@@ -253,12 +273,14 @@ function PulsePanel({ pulse, settled, tape }: { pulse: Pulse | undefined; settle
             <ChartCredit />
           </p>
         </Suspense>
-      ) : settled && tape.ready ? (
+      ) : known ? (
         <div className="chart chart-empty">
           <Empty icon="overview" title="No pulse yet.">
             The chart begins with the first trade.
           </Empty>
         </div>
+      ) : tape.error ? (
+        <Failed what="The pulse cannot be read." why={tape.error} onRetry={tape.again} />
       ) : (
         <div className="chart" aria-busy="true">
           <Skeleton height={200} width="100%" />
