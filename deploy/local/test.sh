@@ -148,6 +148,7 @@ test_ui() {
   local begin=$SECONDS before_passed=$TESTS_PASSED before_failed=$TESTS_FAILED
   UI_TEST_DATA=$(mktemp -d /tmp/tulip-test-ui-XXXXXX)/data
   if (ui_packages test) && (install_missing "${PACKAGES_TEST_UI[@]}"); then
+    ui_use_node
     test_ui_step types npx --no-install tsc --noEmit
     test_ui_step format npx --no-install prettier --check --log-level warn src e2e scripts vite.config.ts
     test_ui_vitest

@@ -76,6 +76,26 @@ cases_of_refusal() {
   rm -r "$PLACE/foreign" "$PLACE/newer" "$PLACE/old"
 }
 
+# takes_node VERSION: whether the page is built with a node that says it is that.
+takes_node() {
+  mkdir -p "$PLACE/node" && printf '#!/bin/sh\necho %s\n' "$1" >"$PLACE/node/node" && chmod 0755 "$PLACE/node/node" || return
+  (
+    TULIP_HOME=$PWD
+    # shellcheck source=/dev/null
+    source deploy/local/ui.sh
+    PATH=$PLACE/node:$PATH
+    ui_node_is_new
+  )
+}
+
+cases_of_node() {
+  local version
+  for version in v20.19.0 v20.20.2 v22.1.0 v100.0.0; do expect_that "node $version is taken" takes_node "$version"; done
+  for version in v18.20.4 v20.18.3 v9.99.9 v4.20.0 "" nonsense; do
+    expect_that "node '$version' is too old" eval "! takes_node '$version'"
+  done
+}
+
 cases_of_one_instance() {
   local lock
   exec {lock}>"$PLACE/lock" && flock "$lock"
@@ -203,6 +223,7 @@ cases_of_foreground() {
 }
 
 cases_of_refusal
+cases_of_node
 cases_of_one_instance
 cases_of_rights
 cases_of_death
