@@ -94,15 +94,26 @@ services_are_all_watched() {
   done
 }
 
-# Effect: starts s6-svscan in a session of its own, so that it outlives this terminal, with a clean environment.
+# Effect: this shell holds no file but the three standard ones, whatever its caller left open: a lock, the pipe of a program that waits for its end.
+close_inherited() {
+  local file number
+  for file in "/proc/$BASHPID/fd"/*; do
+    number=${file##*/}
+    ((number <= 2)) || exec {number}>&-
+  done
+}
+
+# Effect: starts s6-svscan in a session of its own, so that it outlives this terminal, with a clean environment and nothing of the caller's open.
 supervisor_start() {
   local clean=(env -i "PATH=$PATH" LC_ALL=C.UTF-8 TZ=UTC HOME=/nonexistent) name
   for name in ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
     [[ -z ${!name-} ]] || clean+=("$name=${!name}")
   done
   # In the background of a shell that ends at once: one of ours would wait beside it for as long as it lives.
-  as_service sh -c 'cd "$1" && shift && { "$@" & }' start "$DATA" setsid "${clean[@]}" s6-svscan "$SERVICES" \
-    </dev/null >/dev/null 2>"$(as_service sh -c ': >>"$1"; echo "$1"' log "$LOGS/supervisor.log")" 9>&-
+  (
+    close_inherited
+    as_service sh -c 'cd "$1" && shift && { "$@" & }' start "$DATA" setsid "${clean[@]}" s6-svscan "$SERVICES"
+  ) </dev/null >/dev/null 2>"$(as_service sh -c ': >>"$1"; echo "$1"' log "$LOGS/supervisor.log")"
   wait_for 10 services_are_all_watched || {
     tail -n 5 "$LOGS/supervisor.log" >&2
     fail "s6-svscan did not come up" "Its log is $LOGS/supervisor.log."

@@ -143,35 +143,60 @@ test_show_failures() {
   say "the whole log: $1"
 }
 
-# The page: types, format, Vitest, the size of the start screen's script; then the page in Chromium against real actors of its own.
+# The page: types, format and Vitest, and beside them Chromium against real actors: one system whose screens are looked at, one that is used, stopped and
+# killed; then their audits. What measures how quick the page is has the machine to itself, at the end. Steps run side by side, so they count by lines in a file, and one that left no line has failed.
+UI_TEST_STEPS=(types format size vitest look use load audit-look audit-use)
 test_ui() {
-  local begin=$SECONDS before_passed=$TESTS_PASSED before_failed=$TESTS_FAILED
-  UI_TEST_DATA=$(mktemp -d /tmp/tulip-test-ui-XXXXXX)/data
-  if (ui_packages test) && (install_missing "${PACKAGES_TEST_UI[@]}"); then
-    test_ui_step types npx --no-install tsc --noEmit
-    test_ui_step format npx --no-install prettier --check --log-level warn src e2e scripts vite.config.ts
-    test_ui_vitest
+  local begin=$SECONDS passed failed step
+  UI_TEST_PLACE=$(mktemp -d /tmp/tulip-test-ui-XXXXXX)
+  if (ui_packages test) && (install_missing "${PACKAGES_TEST_UI[@]}") && (ui_build); then
+    ui_use_node
     trap 'test_ui_down' EXIT
-    test_ui_system
+    test_ui_static &
+    ! test_ui_up look || { test_ui_lane look & }
+    ! test_ui_up use || { test_ui_lane use & }
+    wait
+    test_ui_lane load look
+    test_ui_step audit-look "$TULIP_HOME/tulip" audit --data "$UI_TEST_PLACE/look"
+    test_ui_step audit-use "$TULIP_HOME/tulip" audit --data "$UI_TEST_PLACE/use"
     test_ui_down
     trap - EXIT
-  else
-    TESTS_FAILED=$((TESTS_FAILED + 1))
   fi
-  rm -rf "${UI_TEST_DATA%/data}"
-  printf '%-8s %5d passed %4d failed %5d s\n' ui $((TESTS_PASSED - before_passed)) $((TESTS_FAILED - before_failed)) $((SECONDS - begin))
+  touch "$UI_TEST_PLACE/counts"
+  for step in "${UI_TEST_STEPS[@]}"; do
+    grep -q "^$step " "$UI_TEST_PLACE/counts" || {
+      printf 'ui: %s did not run\n' "$step"
+      test_ui_count "$step" 0 1
+    }
+  done
+  read -r passed failed < <(awk '{ passed += $2; failed += $3 } END { print passed + 0, failed + 0 }' "$UI_TEST_PLACE/counts")
+  rm -rf "$UI_TEST_PLACE"
+  test_count ui "$passed" "$failed" $((SECONDS - begin))
+}
+
+# test_ui_count STEP PASSED FAILED
+test_ui_count() {
+  printf '%s %d %d\n' "$1" "$2" "$3" >>"$UI_TEST_PLACE/counts"
 }
 
 # test_ui_step NAME COMMAND…: one test that is a command's exit status.
 test_ui_step() {
   local log=$TULIP_HOME/build/ui-$1.log
   if (cd "$UI" && "${@:2}" </dev/null) >"$log" 2>&1; then
-    TESTS_PASSED=$((TESTS_PASSED + 1))
+    test_ui_count "$1" 1 0
   else
-    TESTS_FAILED=$((TESTS_FAILED + 1))
+    test_ui_count "$1" 0 1
     printf 'ui: %s failed: %s\n' "$1" "$log"
     tail -n 25 "$log"
   fi
+}
+
+# What takes no actors.
+test_ui_static() {
+  test_ui_step types npx --no-install tsc --noEmit
+  test_ui_step format npx --no-install prettier --check --log-level warn src e2e scripts vite.config.ts
+  test_ui_step size node scripts/size.mjs
+  test_ui_vitest
 }
 
 test_ui_vitest() {
@@ -180,7 +205,7 @@ test_ui_vitest() {
   (cd "$UI" && NO_COLOR=1 npx --no-install vitest run --retry=0 --reporter=json --outputFile="$result" --reporter=dot </dev/null) >"$log" 2>&1 || true
   read -r passed failed < <(jq -r '[.numPassedTests, ([.numFailedTests + .numPendingTests, .numFailedTestSuites] | max)] | @tsv' "$result" 2>/dev/null) || passed=0 failed=1
   ((passed + failed > 0)) || failed=1
-  TESTS_PASSED=$((TESTS_PASSED + passed)) TESTS_FAILED=$((TESTS_FAILED + failed))
+  test_ui_count vitest "$passed" "$failed"
   ((failed == 0)) || {
     jq -r '.testResults[] | select(.status == "failed") | (select(.assertionResults == []) | "FAIL \(.name): \(.message)"),
       (.assertionResults[] | select(.status != "passed") | "FAIL \(.fullName)\n\(.failureMessages | join("\n") | split("\n")[:6] | join("\n"))")' "$result" 2>/dev/null || tail -n 25 "$log"
@@ -188,27 +213,36 @@ test_ui_vitest() {
   }
 }
 
-# Effect: starts a system as a user does, and has Chromium use it. Pictures of every screen go to build/screenshots, or TB_TEST_SCREENSHOTS.
-test_ui_system() {
-  local log=$TULIP_HOME/build/ui-e2e.log port=18080 passed="" failed=""
+# test_ui_up NAME. Effect: starts a system as a user does; its port is in NAME.port.
+test_ui_up() {
+  local name=$1 log=$TULIP_HOME/build/ui-up-$1.log port=18080
+  [[ $name == look ]] || port=18180
   while port_is_taken "$port"; do port=$((port + 1)); done
-  if ! "$TULIP_HOME/tulip" up --detach --data "$UI_TEST_DATA" --port "$port" >"$log" 2>&1; then
+  if ! "$TULIP_HOME/tulip" up --detach --data "$UI_TEST_PLACE/$name" --port "$port" >"$log" 2>&1; then
     tail -n 25 "$log"
-    TESTS_FAILED=$((TESTS_FAILED + 1))
-    return
+    return 1
   fi
-  test_ui_step size node scripts/size.mjs
-  (cd "$UI" && TB_URL=http://127.0.0.1:$port TB_TEST_SCREENSHOTS=${TB_TEST_SCREENSHOTS:-$TULIP_HOME/build/screenshots} node e2e/run.mjs </dev/null) >>"$log" 2>&1 || true
+  printf '%s\n' "$port" >"$UI_TEST_PLACE/$name.port"
+}
+
+# test_ui_lane LANE [SYSTEM]. Effect: has Chromium use the system, with the tests of one lane (e2e/run.mjs). Pictures of every screen go to
+# build/screenshots, or TB_TEST_SCREENSHOTS.
+test_ui_lane() {
+  local lane=$1 system=${2:-$1} log=$TULIP_HOME/build/ui-e2e-$1.log port passed="" failed=""
+  port=$(cat "$UI_TEST_PLACE/$system.port" 2>/dev/null) || return 0 # it did not start: that counts as a step that did not run
+  (cd "$UI" && TB_URL=http://127.0.0.1:$port TB_TEST_SCREENSHOTS=${TB_TEST_SCREENSHOTS:-$TULIP_HOME/build/screenshots} node e2e/run.mjs --lane "$lane" </dev/null) >"$log" 2>&1 || true
   read -r passed failed < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1) || true
   [[ -n $failed ]] || passed=0 failed=1
-  TESTS_PASSED=$((TESTS_PASSED + passed)) TESTS_FAILED=$((TESTS_FAILED + failed))
+  test_ui_count "$lane" "$passed" "$failed"
   ((failed == 0)) || {
     grep -A 13 '^FAIL' "$log" | cut -c 1-300 || tail -n 25 "$log"
     say "the whole log: $log"
   }
-  test_ui_step audit "$TULIP_HOME/tulip" audit --data "$UI_TEST_DATA"
 }
 
 test_ui_down() {
-  [[ ! -e $UI_TEST_DATA ]] || "$TULIP_HOME/tulip" down --data "$UI_TEST_DATA" >/dev/null
+  local system
+  for system in look use; do
+    [[ ! -e $UI_TEST_PLACE/$system ]] || "$TULIP_HOME/tulip" down --data "$UI_TEST_PLACE/$system" >/dev/null || true
+  done
 }

@@ -3,7 +3,8 @@
 # we are root. The page is worth having, but nothing depends on it: whatever goes wrong here is said, and the system starts without.
 
 UI=$TULIP_HOME/ui
-UI_NODE_MAJOR_MIN=18
+UI_NODE=$TULIP_HOME/build/tools/node
+UI_NODE_MIN=20.19
 UI_FETCH_SECONDS=300 UI_BUILD_SECONDS=300
 
 # Effect: ui/dist is what the sources say, or it is said why not. With TB_UI_DIR or TB_BUILD_DIR set (tests) what is there is taken as it is.
@@ -45,34 +46,60 @@ ui_is_current() {
   [[ -e $UI/dist/index.html && $(cat "$TULIP_HOME/build/ui.stamp" 2>/dev/null) == "$1" ]]
 }
 
-# Effect: node and npm are there, Debian's where there are none.
-ui_install_node() {
+# node is there, and not older than UI_NODE_MIN.
+ui_node_is_new() {
   local version
+  version=$(node --version 2>/dev/null) && [[ $version =~ ^v([0-9]+)\.([0-9]+)\. ]] &&
+    ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] >= ${UI_NODE_MIN%.*} * 1000 + ${UI_NODE_MIN#*.}))
+}
+
+# Effect: where the machine's node is too old, the one that was fetched comes first in this shell's PATH.
+ui_use_node() {
+  local bin
+  ! ui_node_is_new || return 0
+  for bin in "$UI_NODE"/node_modules/node-linux-*/bin; do # of this machine's kind; npm 9 makes no links to it
+    [[ ! -x $bin/node ]] || PATH=$bin:$PATH
+  done
+}
+
+# Effect: node and npm are there: Debian's where there are none, and where node is older than UI_NODE_MIN (Debian 12's is) one from npm beside it,
+# which lies in build/tools and nobody else sees. What ui/node/package-lock.json says is fetched, and nothing of it run before it is used.
+ui_install_node() {
   if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
     (install_missing nodejs npm) || ui_fail "node and npm are missing"
   fi
-  version=$(node --version 2>/dev/null) || ui_fail "node does not run" "Install Debian's: apt-get install nodejs npm"
-  version=${version#v}
-  ((${version%%.*} >= UI_NODE_MAJOR_MIN)) || ui_fail "node is too old: $version, at least $UI_NODE_MAJOR_MIN is needed" "Install Debian's: apt-get install nodejs npm"
+  ui_use_node
+  ! ui_node_is_new || return 0
+  say "fetching Node: the machine's is $(node --version 2>/dev/null || echo "not there"), the page takes $UI_NODE_MIN"
+  mkdir -p "$UI_NODE" && cp -- "$UI/node/package.json" "$UI/node/package-lock.json" "$UI_NODE/" || ui_fail "$UI_NODE is not writable"
+  ui_npm_ci "$UI_NODE" "$TULIP_HOME/build/ui-node.log"
+  ui_use_node
+  ui_node_is_new || ui_fail "npm has no Node that runs here ($(uname -m))" "Install Node $UI_NODE_MIN or newer, so that node is in the PATH."
+}
+
+# ui_npm_ci DIRECTORY LOG [OPTION…]. Effect: its node_modules holds what its lock file says; no script of a package is run.
+ui_npm_ci() {
+  local directory=$1 log=$2
+  shift 2
+  (cd "$directory" && timeout "$UI_FETCH_SECONDS" npm ci "$@" --ignore-scripts --no-audit --no-fund --loglevel=warn --fetch-retries=1 \
+    --fetch-retry-mintimeout=2000 --fetch-timeout=60000 </dev/null) >"$log" 2>&1 && return
+  grep -E 'npm (ERR!|error)' "$log" | grep -vE 'complete log|^npm (ERR!|error)\s*$' | head -n 3 >&2 || tail -n 5 "$log" >&2
+  if grep -qE 'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ECONNRESET|ERR_SOCKET_TIMEOUT' "$log"; then
+    ui_fail "npm cannot reach its registry ($(npm config get registry 2>/dev/null))" "With a connection (or npm config set registry, proxy), run ./tulip up again. Built once, the page needs no network."
+  fi
+  ui_fail "npm ci did not end well; its whole output is $log" "Try by hand: cd $directory && npm ci"
 }
 
 # ui_packages build|test. Effect: node_modules holds what the lock file says: what the build needs, or the tests' tools as well.
 ui_packages() {
-  local wanted=$1 lock have log omit=()
+  local wanted=$1 lock have omit=()
   ui_install_node
   lock=$(sha256sum <"$UI/package-lock.json" | cut -c 1-32)
   have=$(cat "$UI/node_modules/.tulip" 2>/dev/null) || have=""
   [[ $have != "$lock test" && $have != "$lock $wanted" ]] || return 0
   [[ $wanted == test ]] || omit=(--omit=dev)
   say "fetching the page's packages"
-  log=$TULIP_HOME/build/ui-packages.log
-  if ! (cd "$UI" && timeout "$UI_FETCH_SECONDS" npm ci "${omit[@]}" --ignore-scripts --no-audit --no-fund --loglevel=warn --fetch-retries=1 --fetch-retry-mintimeout=2000 --fetch-timeout=60000 </dev/null) >"$log" 2>&1; then
-    grep -E 'npm (ERR!|error)' "$log" | grep -vE 'complete log|^npm (ERR!|error)\s*$' | head -n 3 >&2 || tail -n 5 "$log" >&2
-    if grep -qE 'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ECONNRESET|ERR_SOCKET_TIMEOUT' "$log"; then
-      ui_fail "npm cannot reach its registry ($(npm config get registry 2>/dev/null))" "With a connection (or npm config set registry, proxy), run ./tulip up again. Built once, the page needs no network."
-    fi
-    ui_fail "npm ci did not end well; its whole output is $log" "Try by hand: cd $UI && npm ci"
-  fi
+  ui_npm_ci "$UI" "$TULIP_HOME/build/ui-packages.log" ${omit[@]+"${omit[@]}"}
   printf '%s %s\n' "$lock" "$wanted" >"$UI/node_modules/.tulip"
 }
 

@@ -76,14 +76,38 @@ cases_of_refusal() {
   rm -r "$PLACE/foreign" "$PLACE/newer" "$PLACE/old"
 }
 
+# takes_node VERSION: whether the page is built with a node that says it is that.
+takes_node() {
+  mkdir -p "$PLACE/node" && printf '#!/bin/sh\necho %s\n' "$1" >"$PLACE/node/node" && chmod 0755 "$PLACE/node/node" || return
+  (
+    TULIP_HOME=$PWD
+    # shellcheck source=/dev/null
+    source deploy/local/ui.sh
+    PATH=$PLACE/node:$PATH
+    ui_node_is_new
+  )
+}
+
+cases_of_node() {
+  local version
+  for version in v20.19.0 v20.20.2 v22.1.0 v100.0.0; do expect_that "node $version is taken" takes_node "$version"; done
+  for version in v18.20.4 v20.18.3 v9.99.9 v4.20.0 "" nonsense; do
+    expect_that "node '$version' is too old" eval "! takes_node '$version'"
+  done
+}
+
 cases_of_one_instance() {
+  local lock
+  exec {lock}>"$PLACE/lock" && flock "$lock"
   tulip up --data "$HARD" --port "$port" --detach
+  exec {lock}>&-
   expect "up in a hard place" 0 "ready: http://127.0.0.1:$port"
   ((CODE == 0)) || {
     printf '0%%: Checks: %d, Failures: %d, Errors: 1\n' "$CHECKS" "$FAILURES"
     exit 1 # nothing of what follows can be told
   }
   expect_that "it answers" is_ready "$port"
+  expect_that "a lock its caller held is free again" flock --nonblock "$PLACE/lock" true
   expect_that "nothing runs as root" none_is_root "$HARD"
   tulip status --data "$HARD"
   expect "status when ready" 0 "sequencer/1"
@@ -204,6 +228,7 @@ cases_of_foreground() {
 }
 
 cases_of_refusal
+cases_of_node
 cases_of_one_instance
 cases_of_rights
 cases_of_death

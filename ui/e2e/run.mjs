@@ -1,12 +1,21 @@
 // The page in a real browser against a running system at TB_URL. One line a test, "N passed, M failed" at the end.
 //   TB_URL=http://127.0.0.1:8080 node e2e/run.mjs [WORD…]      only tests whose file or name has one of the words
+//   TB_URL=http://127.0.0.1:8080 node e2e/run.mjs --lane NAME  only that lane's: lanes run side by side, each on a system of its own
 // Tests that stop and kill actors do so by the process ids of /api/status: the system must be a throw-away one on this machine.
 // They are left out with TB_E2E_HARMLESS=1.
 import { visitors } from './balance.mjs'
 import { api, base, until, withBrowser } from './lib.mjs'
 
-const files = ['serving', 'screens', 'personas', 'balance', 'orders', 'resilience', 'load', 'trouble']
-const words = process.argv.slice(2)
+/** look: the screens as they are, on a system that nobody else uses. use: everything that is done, and what is broken. load: when the machine is quiet. */
+const lanes = {
+    look: ['screens'],
+    use: ['serving', 'personas', 'balance', 'orders', 'resilience', 'trouble'],
+    load: ['load'],
+}
+const chosen = process.argv[2] === '--lane' ? process.argv[3] : null
+const words = chosen === null ? process.argv.slice(2) : []
+const files = chosen === null ? Object.values(lanes).flat() : lanes[chosen]
+if (!files) throw new Error(`there is no lane ${chosen}`)
 
 await until(`${base} is ready`, async () => (await api('GET', '/health/ready').catch(() => null))?.status === 200, 60)
 

@@ -54,13 +54,13 @@ export const tests = {
         await page.getByText(`as ${me.displayName}`).waitFor()
         await page.locator('.feed-live').waitFor()
         await stopped('balance', async () => {
-            await page.getByText('Balances are behind.').waitFor()
+            await page.getByText('Balance unavailable.').waitFor()
             await page.locator('.balance-stale').waitFor()
             await ticket(page, 2, '100.00')
             await page.locator('.placed').getByText('Accepted').waitFor()
             assert.equal((await balanceOf(me.userId)).currentBalance, '10000.00')
         })
-        await page.getByText('Balances are behind.').waitFor({ state: 'detached' })
+        await page.getByText('Balance unavailable.').waitFor({ state: 'detached' })
         await until(
             'the cash has moved',
             async () => /9,800\.00/.test(await page.getByRole('button', { name: /Cash Balance/ }).innerText()),

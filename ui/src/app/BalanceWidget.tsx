@@ -6,8 +6,9 @@ import { usePersona } from '../data/persona'
 import { useBalance, useCue, useShownBalance } from '../data/queries'
 import { fullTimeText, timeText } from '../data/time'
 import type { Balance, LedgerEntry, Persona } from '../data/types'
-import { Banner, Empty, Failed, Money, SideMark, Skeleton, StaleAge, useNarrow } from '../parts/basics'
+import { Banner, Empty, Money, SideMark, Skeleton, StaleAge, useNarrow } from '../parts/basics'
 import { Dialog } from '../parts/Dialog'
+import { Icon } from '../parts/Icon'
 import { Sparkline } from '../parts/Sparkline'
 
 /** Oldest first: the balance before the oldest known movement, then after each. */
@@ -167,8 +168,22 @@ export function BalanceBanner() {
     return null
   }
   if (!balance.isError) return null
-  if (!balance.data)
-    return <Failed what="The balance cannot be read." why={explain(balance.error)} onRetry={() => void balance.refetch()} />
+  if (!balance.data) {
+    return (
+      <Banner
+        tone="warning"
+        icon="warning"
+        title="The balance cannot be read."
+        actions={
+          <button type="button" className="button button-small" onClick={() => void balance.refetch()}>
+            <Icon name="retry" size={14} /> Try again
+          </button>
+        }
+      >
+        {explain(balance.error)}
+      </Banner>
+    )
+  }
   return (
     <Banner tone="warning" icon="warning" title="The balance could not be refreshed.">
       The last known value is shown. {explain(balance.error)} <StaleAge asOf={balance.dataUpdatedAt} failed />

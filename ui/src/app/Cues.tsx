@@ -30,6 +30,12 @@ export function CuePills() {
           <Icon name="retry" size={14} />
           <span className="pill-words">
             Blip{list(blip.data.missing).length > 0 ? ` · ${list(blip.data.missing).join(', ')} restarting` : ''}
+            {blip.since ? (
+              <>
+                {' '}
+                · <Age at={blip.since} lasting />
+              </>
+            ) : null}
           </span>
         </span>
       ) : null}
@@ -122,7 +128,7 @@ export function CueBanners() {
                 key={cue.id}
                 tone="divergent"
                 icon="fork"
-                title="Regions disagree."
+                title="Partition."
                 actions={
                   <Link className="link" to="/resilience">
                     Reconcile panel
@@ -136,7 +142,7 @@ export function CueBanners() {
             return <BackpressureBanner key={cue.id} cue={cue} />
           case 'balance-unavailable':
             return (
-              <Banner key={cue.id} tone="warning" icon="warning" title="Balances are behind.">
+              <Banner key={cue.id} tone="warning" icon="warning" title="Balance unavailable.">
                 {cue.message} {cue.since ? <Age at={cue.since} prefix="For " lasting /> : null}
               </Banner>
             )

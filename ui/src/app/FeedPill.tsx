@@ -1,7 +1,7 @@
 // Region and health of the feed, always with words: green only while the server was heard of a moment ago.
 import { useFeed } from '../data/live'
 import { useConfig, useStatus } from '../data/queries'
-import { ageText, useNow } from '../data/time'
+import { ageText, durationText, useNow } from '../data/time'
 
 /** Said aloud when it changes; the pill itself counts seconds and would never be quiet. */
 const ANNOUNCED = { connecting: '', live: 'Feed live', late: 'Feed late', down: 'Feed down' }
@@ -15,7 +15,7 @@ export function FeedPill() {
   const age = feed.heardAt === null ? null : ageText(now - feed.heardAt)
   const words = {
     connecting: 'Connecting',
-    live: 'Live',
+    live: feed.lagMs === null ? 'Live' : `Live · ${durationText(feed.lagMs)}`,
     late: age ? `Late · ${age}` : 'Late',
     down: age ? `Feed down · ${age}` : 'Feed down',
   }[feed.phase]
@@ -25,7 +25,7 @@ export function FeedPill() {
       className={`pill feed-${feed.phase}`}
       role="group"
       aria-label={`Region ${region ?? 'unknown'}, feed ${words}`}
-      title={`Region ${region ?? 'unknown'} · ${how}${feed.problem ? ` · ${feed.problem}` : ''}`}
+      title={`Region ${region ?? 'unknown'} · ${how}${feed.lagMs === null ? '' : ` · the last event came ${durationText(feed.lagMs)} after it happened`}${feed.problem ? ` · ${feed.problem}` : ''}`}
     >
       <span className="pill-dot" aria-hidden="true" />
       <span className="pill-region">{region ?? '…'}</span>

@@ -77,9 +77,6 @@ export function Shell() {
       <div className="page">
         <header className="header">
           <div className="header-left">
-            <span className="header-mark">
-              <TulipMark size={24} />
-            </span>
             <FeedPill />
             <CuePills />
           </div>

@@ -9,6 +9,7 @@
 import { api } from './api'
 import { adminToken, explain } from './client'
 import { EventStreamParser } from './eventStream'
+import { FeedLag } from './feedLag'
 import type { Envelope, Stream } from './types'
 
 export type FeedPhase = 'connecting' | 'live' | 'late' | 'down'
@@ -18,6 +19,8 @@ export interface FeedState {
   transport: 'stream' | 'poll' | null
   /** When the server was last heard of, by this machine's clock. */
   heardAt: number | null
+  /** How old the newest event was when it arrived; null while that is not known. */
+  lagMs: number | null
   problem: string | null
 }
 
@@ -37,17 +40,20 @@ const BEHIND_MAX = 5000
 const BEYOND_EVERY_SEQ = Number.MAX_SAFE_INTEGER
 const LATE_MS = { poll: 3000, stream: 7000 }
 const DOWN_MS = { poll: 8000, stream: 15000 }
+/** Ages are shown in seconds: nobody needs to hear of being heard more often than this. */
+const HEARD_EVERY_MS = 250
 const HIDDEN_PAUSE_MS = 30_000
 /** After a silence this long a reading anew is quicker than everything that happened. */
 const RESUME_MAX_MS = 120_000
 
 export class Feed {
-  private state: FeedState = { phase: 'connecting', transport: null, heardAt: null, problem: null }
+  private state: FeedState = { phase: 'connecting', transport: null, heardAt: null, lagMs: null, problem: null }
   private readonly listeners = new Set<() => void>()
   private running: AbortController | null = null
   private watch: ReturnType<typeof setInterval> | undefined
   private failing = false
   private failingSince: number | null = null
+  private readonly lag = new FeedLag()
   private readonly after: Partial<Record<Stream, number>> = {}
   private lastEventId: string | null = null
   private pauseTimer: ReturnType<typeof setTimeout> | undefined
@@ -103,7 +109,10 @@ export class Feed {
   private heard(): void {
     this.failing = false
     this.failingSince = null
-    this.set({ heardAt: Date.now(), phase: 'live', problem: null })
+    const { phase, heardAt, problem } = this.state
+    const now = Date.now()
+    if (phase === 'live' && problem === null && heardAt !== null && now - heardAt >= 0 && now - heardAt < HEARD_EVERY_MS) return
+    this.set({ heardAt: now, lagMs: this.lag.known(now), phase: 'live', problem: null })
   }
 
   private failed(error: unknown): void {
@@ -152,6 +161,7 @@ export class Feed {
       return false
     }
     this.set({ transport: 'stream' })
+    this.lag.compareClocks(response.headers.get('Date'))
     this.heard()
     onOpen()
     if (this.lastEventId === null) this.sink.reset()
@@ -164,8 +174,8 @@ export class Feed {
     for (;;) {
       const { done, value } = await this.readInTime(reader)
       if (done) throw new Error('The live stream was closed.')
-      this.heard()
       parser.push(decoder.decode(value, { stream: true }))
+      this.heard()
       this.lastEventId = parser.lastId ?? this.lastEventId
     }
   }
@@ -193,7 +203,9 @@ export class Feed {
     } catch {
       return
     }
-    if (envelope.stream && envelope.type) this.sink.events([envelope])
+    if (!envelope.stream || !envelope.type) return
+    this.lag.take(envelope.ts)
+    this.sink.events([envelope])
   }
 
   // --- polling ---

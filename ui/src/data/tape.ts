@@ -72,6 +72,12 @@ export function pulseFromTrades(trades: Trade[]): { points: PulsePoint[]; stepSe
 }
 
 /** "1 s", "5 min", "1 h" */
+/** "per second", "per 5 s" */
 export function stepText(seconds: number): string {
+  if (seconds === 1) return 'per second'
+  return `per ${stepLength(seconds)}`
+}
+
+function stepLength(seconds: number): string {
   return seconds < 60 ? `${seconds} s` : seconds < 3600 ? `${seconds / 60} min` : seconds < 86400 ? `${seconds / 3600} h` : '1 d'
 }

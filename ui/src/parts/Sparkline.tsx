@@ -4,7 +4,15 @@ import { toDrawing, type Cents } from '../data/money'
 export function Sparkline({ values, width = 72, height = 22 }: { values: Cents[]; width?: number; height?: number }) {
   if (values.length < 2) {
     return (
-      <svg className="sparkline" width={width} height={height} aria-hidden="true" focusable="false">
+      <svg
+        className="sparkline"
+        width={width}
+        height={height}
+        viewBox={`0 0 ${width} ${height}`}
+        preserveAspectRatio="none"
+        aria-hidden="true"
+        focusable="false"
+      >
         <line className="spark-flat" x1="2" x2={width - 2} y1={height / 2} y2={height / 2} />
       </svg>
     )
@@ -16,17 +24,28 @@ export function Sparkline({ values, width = 72, height = 22 }: { values: Cents[]
   const y = (value: number) => 3 + (1 - (value - low) / span) * (height - 6)
   const last = numbers.length - 1
   return (
-    <svg className="sparkline" width={width} height={height} aria-hidden="true" focusable="false" data-testid="sparkline">
+    <svg
+      className="sparkline"
+      width={width}
+      height={height}
+      viewBox={`0 0 ${width} ${height}`}
+      preserveAspectRatio="none"
+      aria-hidden="true"
+      focusable="false"
+      data-testid="sparkline"
+    >
       {numbers.slice(1).map((value, i) => {
         const before = numbers[i]!
         const tone = value > before ? 'spark-up' : value < before ? 'spark-down' : 'spark-flat'
         return <line key={i} className={tone} x1={x(i)} y1={y(before)} x2={x(i + 1)} y2={y(value)} />
       })}
-      <circle
-        className={numbers[last]! >= numbers[last - 1]! ? 'spark-dot-up' : 'spark-dot-down'}
-        cx={x(last)}
-        cy={y(numbers[last]!)}
-        r="2"
+      <line
+        // A line without length has a round end however the picture is squeezed.
+        className={numbers[last]! >= numbers[last - 1]! ? 'spark-dot spark-dot-up' : 'spark-dot spark-dot-down'}
+        x1={x(last)}
+        y1={y(numbers[last]!)}
+        x2={x(last)}
+        y2={y(numbers[last]!)}
       />
     </svg>
   )

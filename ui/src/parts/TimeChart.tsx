@@ -39,6 +39,7 @@ function colours() {
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 const seconds = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const exact = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' })
+const price = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 const local = (seconds: unknown) => new Date(Number(seconds) * 1000)
 
 function useChart(withSeconds: boolean) {
@@ -50,7 +51,7 @@ function useChart(withSeconds: boolean) {
     const made = createChart(box.current, {
       autoSize: true,
       layout: { attributionLogo: false, fontFamily: "'Inter Variable', system-ui, sans-serif", fontSize: 11 },
-      localization: { timeFormatter: (time: unknown) => exact.format(local(time)) },
+      localization: { timeFormatter: (time: unknown) => exact.format(local(time)), priceFormatter: (value: number) => price.format(value) },
       timeScale: {
         timeVisible: true,
         secondsVisible: withSeconds,
@@ -59,7 +60,7 @@ function useChart(withSeconds: boolean) {
           (type === TickMarkType.TimeWithSeconds ? seconds : clock).format(local(time)),
         rightOffset: 2,
       },
-      rightPriceScale: { borderVisible: false },
+      rightPriceScale: { borderVisible: false, entireTextOnly: true },
       handleScroll: { mouseWheel: false, vertTouchDrag: false },
       handleScale: { mouseWheel: false },
     })
@@ -83,6 +84,12 @@ function useChart(withSeconds: boolean) {
     })
   }, [theme])
   return { box, chart, theme }
+}
+
+/** All points, the first and the last with their whole width and their time; a few of them keep to the right, not stretched over everything. */
+function showAll(chart: IChartApi | null, count: number): void {
+  const least = 24
+  chart?.timeScale().setVisibleLogicalRange({ from: Math.min(0, count - least) - 0.6 - count * 0.03, to: count + 0.6 })
 }
 
 /** Average price as a line; below it buys upward and sells downward. */
@@ -124,7 +131,7 @@ export default function TimeChart({ points, label }: { points: LinePoint[]; labe
     s.line.setData(points.map((point) => (point.price === null ? { time: at(point) } : { time: at(point), value: point.price })))
     s.buys.setData(points.map((point) => ({ time: at(point), value: point.buys })))
     s.sells.setData(points.map((point) => ({ time: at(point), value: -point.sells })))
-    chart.current?.timeScale().fitContent()
+    showAll(chart.current, points.length)
   }, [points, chart])
   return <div ref={box} className="chart" role="img" aria-label={label} />
 }
@@ -144,7 +151,7 @@ export function CandleChart({ points, label }: { points: CandlePoint[]; label: s
   }, [theme])
   useEffect(() => {
     series.current?.setData(points.map((point) => ({ ...point, time: point.time as UTCTimestamp })))
-    chart.current?.timeScale().fitContent()
+    showAll(chart.current, points.length)
   }, [points, chart])
   return <div ref={box} className="chart" role="img" aria-label={label} />
 }

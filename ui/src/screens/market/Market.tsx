@@ -143,7 +143,7 @@ function PriceFromTrades({ tape }: { tape: Tape }) {
       title="Price"
       asOf={tape.readAt}
       className="area-candles"
-      note={`average per ${stepText(derived.stepSeconds)}, from the last ${tape.trades.length} trades`}
+      note={`average ${stepText(derived.stepSeconds)}, from the last ${tape.trades.length} trades`}
     >
       {points.length > 0 ? (
         <Suspense fallback={<div className="chart" aria-busy="true" />}>
@@ -204,7 +204,9 @@ function CandlePanel({ tape }: { tape: Tape }) {
       {candles.isError && !candles.data ? (
         <Failed what="The candles cannot be read." why={explain(candles.error)} onRetry={() => void candles.refetch()} />
       ) : !candles.data ? (
-        <div className="chart" aria-busy="true" />
+        <div className="chart" aria-busy="true">
+          <Skeleton height={280} width="100%" />
+        </div>
       ) : points.length === 0 ? (
         <div className="chart-empty">
           <Empty icon="market" title="No candle yet.">

@@ -87,7 +87,7 @@ function Facts({ order, persona }: { order: Order; persona: Order['persona'] }) 
 
 function Fact({ name, mono, children }: { name: string; mono?: boolean; children: React.ReactNode }) {
   return (
-    <div>
+    <div className={mono ? 'fact-long' : undefined}>
       <dt>{name}</dt>
       <dd className={mono ? 'mono wrap' : undefined}>{children}</dd>
     </div>

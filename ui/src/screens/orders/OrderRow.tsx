@@ -19,6 +19,8 @@ export interface OrderRowProps {
   /** Position in the whole table, from 1. */
   index?: number
   offset?: number
+  /** Whether Tab comes to this row: to one of the table, arrow keys go on from there. */
+  tabStop?: boolean
 }
 
 export const OrderRow = memo(function OrderRow(props: OrderRowProps) {
@@ -30,6 +32,7 @@ export const OrderRow = memo(function OrderRow(props: OrderRowProps) {
     <div
       role="row"
       aria-rowindex={props.index === undefined ? undefined : props.index + 1}
+      data-order={order.orderId}
       className={`order-row${flash ? ' flash' : ''}${order.possibleDuplicateOf ? ' order-doubtful' : ''}`}
       style={props.offset === undefined ? undefined : { transform: `translateY(${props.offset}px)` }}
       onClick={props.onOpen ? () => props.onOpen?.(order) : undefined}
@@ -39,6 +42,7 @@ export const OrderRow = memo(function OrderRow(props: OrderRowProps) {
           <button
             type="button"
             className="row-link"
+            tabIndex={props.tabStop === false ? -1 : 0}
             title={fullTimeText(order.createdAt)}
             aria-label={`Order ${order.orderId}, ${timeText(order.createdAt)}: details`}
           >
@@ -88,7 +92,9 @@ export const OrderRow = memo(function OrderRow(props: OrderRowProps) {
           <button
             type="button"
             className="row-button"
+            tabIndex={props.tabStop === false ? -1 : 0}
             disabled={props.cancelling}
+            title="Cancel this order"
             aria-label={`Cancel order ${order.orderId}`}
             onClick={(event) => {
               event.stopPropagation()
@@ -114,7 +120,8 @@ export function OrderHead() {
         Order
       </div>
       <div role="columnheader" className="c-by">
-        Submitted by
+        <span className="head-with-prefix">Submitted by</span>
+        <span className="head-alone">Persona</span>
       </div>
       <div role="columnheader" className="c-side">
         Side

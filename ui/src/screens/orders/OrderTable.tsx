@@ -1,6 +1,6 @@
 // The orders table: only the rows in sight are in the document, so ten thousand scroll like ten.
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { api } from '../../data/api'
 import { explain } from '../../data/client'
 import { useLive } from '../../data/live'
@@ -10,12 +10,26 @@ import type { Order } from '../../data/types'
 import { Empty, Failed, Skeleton, useNarrow } from '../../parts/basics'
 import { Icon } from '../../parts/Icon'
 import { useToast } from '../../parts/toasts'
+import { columnWidths } from './columns'
 import { OrderHead, OrderRow } from './OrderRow'
+import { useRowKeys } from './rowKeys'
 
 const ROW = 32
 const CARD = 84
 /** So many rows before the end the next page is asked for. */
 const AHEAD = 40
+
+/** While a zone restarts (cue az-blip) the rows stand still: what comes meanwhile is counted, and shown when it is over. */
+function useStandstill(orders: Order[], frozen: boolean): { shown: Order[]; waiting: number } {
+  const top = useRef<string | null>(null)
+  if (!frozen) top.current = null
+  else top.current ??= orders[0]?.orderId ?? null
+  return useMemo(() => {
+    const waiting = top.current === null ? 0 : orders.findIndex((order) => order.orderId === top.current)
+    // Not found: the filter changed, or everything was read anew.
+    return waiting <= 0 ? { shown: orders, waiting: 0 } : { shown: orders.slice(waiting), waiting }
+  }, [orders, frozen])
+}
 
 export function OrderTable({ pages, filtered, onOpen }: { pages: OrderPages; filtered: boolean; onOpen: (order: Order) => void }) {
   const live = useLive()
@@ -26,7 +40,8 @@ export function OrderTable({ pages, filtered, onOpen }: { pages: OrderPages; fil
   const narrow = useNarrow()
   const scroller = useRef<HTMLDivElement>(null)
   const [cancelling, setCancelling] = useState<ReadonlySet<string>>(new Set())
-  const { orders } = pages
+  const { shown: orders, waiting } = useStandstill(pages.orders, frozen)
+  const widths = useMemo(() => columnWidths(orders), [orders])
   const rowHeight = narrow ? CARD : ROW
   const rows = useVirtualizer({
     count: orders.length,
@@ -54,6 +69,7 @@ export function OrderTable({ pages, filtered, onOpen }: { pages: OrderPages; fil
   }, [orders, rowHeight])
 
   const items = rows.getVirtualItems()
+  const keys = useRowKeys({ orders, items, firstInSight: rows.range?.startIndex ?? 0, scroller, scrollTo: rows.scrollToIndex })
   const lastShown = items[items.length - 1]?.index ?? 0
   const { more } = pages
   useEffect(() => {
@@ -97,7 +113,7 @@ export function OrderTable({ pages, filtered, onOpen }: { pages: OrderPages; fil
     )
   }
   return (
-    <div className={`order-table order-table-tall${frozen ? ' frozen' : ''}`} data-cue={frozen ? 'az-blip' : undefined}>
+    <div className={`order-table order-table-tall${frozen ? ' frozen' : ''}`} data-cue={frozen ? 'az-blip' : undefined} style={widths}>
       <div role="table" aria-label="Orders" aria-rowcount={pages.complete ? orders.length + 1 : -1} className="order-frame">
         <div role="rowgroup">
           <OrderHead />
@@ -106,7 +122,8 @@ export function OrderTable({ pages, filtered, onOpen }: { pages: OrderPages; fil
           role="rowgroup"
           ref={scroller}
           className="order-scroll"
-          tabIndex={0}
+          onKeyDown={keys.onKeyDown}
+          onFocus={keys.onFocus}
           onScroll={(event) => {
             const down = event.currentTarget.scrollTop >= rowHeight
             if (!down) newer.current = 0
@@ -128,6 +145,7 @@ export function OrderTable({ pages, filtered, onOpen }: { pages: OrderPages; fil
                   onCancel={cancel}
                   index={item.index + 1}
                   offset={item.start}
+                  tabStop={order.orderId === keys.tabStop}
                 />
               )
             })}
@@ -145,6 +163,7 @@ export function OrderTable({ pages, filtered, onOpen }: { pages: OrderPages; fil
         {live.orders.trimmed ? '; the oldest were let go, filter or use CSV for them' : ''}
         {pages.error ? ` · ${pages.error}` : ''}
         {frozen ? ' · standing still while a part restarts' : ''}
+        {waiting > 0 ? `, ${waiting.toLocaleString('en-GB')} newer wait` : ''}
       </p>
     </div>
   )

@@ -139,3 +139,21 @@ test('a list that cannot be read says why and can be asked again', async () => {
   await user.click(screen.getByRole('button', { name: /Try again/ }))
   expect(await rows()).toHaveLength(1)
 })
+
+test('Tab comes to one row of the table; arrow keys go on from there, and Enter opens it', async () => {
+  const { user } = renderApp('/orders', (server) => {
+    for (let i = 1; i <= 6; i++) server.addOrder({ userId: 'clusius', quantity: i })
+  })
+  const links = () => screen.getAllByRole('button', { name: /: details$/ })
+  await rows()
+  expect(links().filter((link) => link.tabIndex === 0)).toEqual([links()[0]])
+  links()[0]!.focus()
+  await user.keyboard('{ArrowDown}{ArrowDown}{ArrowUp}{ArrowDown}')
+  await waitFor(() => expect(document.activeElement).toBe(links()[2]))
+  expect(links().filter((link) => link.tabIndex === 0)).toEqual([links()[2]])
+  await user.tab()
+  expect(document.activeElement).toHaveAccessibleName(/^Cancel order/)
+  links()[2]!.focus()
+  await user.keyboard('{Enter}')
+  expect(await screen.findByRole('dialog')).toBeInTheDocument()
+})

@@ -25,7 +25,13 @@ export function Overview() {
     <div className="screen">
       <h1 className="title">Overview</h1>
       <BalanceBanner />
-      <HealthStrip pulse={pulse.data} pulseAt={pulse.dataUpdatedAt} orders={pages.orders} trades={tape.trades} />
+      <HealthStrip
+        pulse={pulse.data}
+        pulseAt={pulse.dataUpdatedAt}
+        orders={pages.orders}
+        read={!pages.loading && !pages.error}
+        trades={tape.trades}
+      />
       <div className="grid grid-overview">
         <PulsePanel pulse={pulse.data} settled={!pulse.isPending} tape={tape} />
         <Panel
@@ -43,6 +49,7 @@ export function Overview() {
       </div>
       <Panel
         title="Latest orders"
+        className="panel-fill"
         asOf={pages.readAt}
         actions={
           <Link className="link" to="/orders">
@@ -88,7 +95,14 @@ function Tile(props: { label: string; value: ReactNode; note?: ReactNode; tone?:
   )
 }
 
-function HealthStrip(props: { pulse: Pulse | undefined; pulseAt: number; orders: Order[]; trades: Trade[] }) {
+function HealthStrip(props: {
+  pulse: Pulse | undefined
+  pulseAt: number
+  orders: Order[]
+  /** Whether those are all there are; before that nothing can be said about what there is not. */
+  read: boolean
+  trades: Trade[]
+}) {
   const { pulse, pulseAt, orders, trades } = props
   const status = useStatus()
   const cues = useActiveCues()
@@ -107,10 +121,16 @@ function HealthStrip(props: { pulse: Pulse | undefined; pulseAt: number; orders:
         failed={status.isError}
         label="Order latency, median"
         tone={slow ? 'warning' : 'plain'}
-        value={<Later ready={latency.p50 !== null || !status.isPending}>{latency.p50 === null ? '–' : durationText(latency.p50)}</Later>}
+        value={
+          <Later ready={latency.p50 !== null || !status.isPending}>
+            {latency.p50 !== null ? durationText(latency.p50) : props.read ? '–' : 'unknown'}
+          </Later>
+        }
         note={
           latency.p50 === null
-            ? 'no order measured yet'
+            ? props.read
+              ? 'no order measured yet'
+              : ''
             : `p95 ${latency.p95 === null ? '–' : durationText(latency.p95)} · ${latency.source}`
         }
       />
@@ -165,6 +185,12 @@ function HealthStrip(props: { pulse: Pulse | undefined; pulseAt: number; orders:
   )
 }
 
+/** The step between two points in words: the shortest distance, for a step without orders has no point. */
+function stepOf(points: { time: number }[]): string {
+  const steps = points.slice(1).map((point, i) => point.time - points[i]!.time)
+  return steps.length > 0 ? stepText(Math.max(1, Math.min(...steps))) : ''
+}
+
 function share(value: number): number {
   const fraction = value > 1 ? value / 100 : value
   return Math.round(fraction * 100)
@@ -173,10 +199,12 @@ function share(value: number): number {
 function PulsePanel({ pulse, settled, tape }: { pulse: Pulse | undefined; settled: boolean; tape: ReturnType<typeof useTape> }) {
   const market = useMarket()
   const derived = useMemo(() => pulseFromTrades(tape.trades), [tape.trades])
+  // The server's pulse is that of the last minutes; while the market is quiet the last trades are shown, however old.
+  const served = pulse && pulse.points.length > 0 ? pulse : undefined
   const points = useMemo(
     () =>
-      pulse
-        ? pulse.points.map((point) => ({
+      served
+        ? served.points.map((point) => ({
             time: Math.floor(Date.parse(point.ts) / 1000),
             price: point.avgPrice === null ? null : toDrawing(parseMoney(point.avgPrice)),
             buys: point.buyOrders,
@@ -188,21 +216,27 @@ function PulsePanel({ pulse, settled, tape }: { pulse: Pulse | undefined; settle
             buys: point.buys,
             sells: point.sells,
           })),
-    [pulse, derived],
+    [served, derived],
   )
   const buys = points.reduce((sum, point) => sum + point.buys, 0)
   const sells = points.reduce((sum, point) => sum + point.sells, 0)
-  const sampled = pulse?.stats.ordersSampled ?? buys + sells
-  const buyShare = pulse ? share(pulse.stats.buyShare) : buys + sells > 0 ? Math.round((buys * 100) / (buys + sells)) : null
+  const sampled = served?.stats.ordersSampled ?? buys + sells
+  const buyShare =
+    served && sampled > 0 ? share(served.stats.buyShare) : buys + sells > 0 ? Math.round((buys * 100) / (buys + sells)) : null
   const last = pulse?.stats.lastPrice ?? market.data?.lastPrice ?? null
   const missing = isMissing(market.error)
+  const known = settled && tape.ready
   return (
     <Panel
       title="Market pulse"
       asOf={tape.readAt}
       className="panel-fill"
       note={
-        pulse ? 'average price, orders' : points.length > 0 ? `average price and trades per ${stepText(derived.stepSeconds)}` : undefined
+        served
+          ? `average price and orders ${stepOf(points)}`
+          : points.length > 0
+            ? `average price ${stepText(derived.stepSeconds)}, last ${formatQuantity(tape.trades.length)} trades`
+            : undefined
       }
     >
       <div className="pulse-stats">
@@ -214,7 +248,13 @@ function PulsePanel({ pulse, settled, tape }: { pulse: Pulse | undefined; settle
         </div>
         <div className="pulse-share">
           <span className="stat-label">
-            {buyShare === null ? 'No order yet' : `Buy ${buyShare} % · Sell ${100 - buyShare} % of ${formatQuantity(sampled)}`}
+            {buyShare === null ? (known ? 'No order yet' : 'Buy · Sell') : `Buy ${buyShare} % · Sell ${100 - buyShare} %`}
+            {buyShare === null ? null : (
+              <span className="share-of">
+                {' '}
+                of {formatQuantity(sampled)} {served ? 'orders' : 'trades'}
+              </span>
+            )}
           </span>
           <span className="sharebar" aria-hidden="true">
             {buyShare === null ? null : (
@@ -233,12 +273,14 @@ function PulsePanel({ pulse, settled, tape }: { pulse: Pulse | undefined; settle
             <ChartCredit />
           </p>
         </Suspense>
-      ) : settled && tape.ready ? (
+      ) : known ? (
         <div className="chart chart-empty">
           <Empty icon="overview" title="No pulse yet.">
             The chart begins with the first trade.
           </Empty>
         </div>
+      ) : tape.error ? (
+        <Failed what="The pulse cannot be read." why={tape.error} onRetry={tape.again} />
       ) : (
         <div className="chart" aria-busy="true">
           <Skeleton height={200} width="100%" />

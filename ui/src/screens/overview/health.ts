@@ -18,7 +18,8 @@ export function percentile(values: number[], percent: number): number | null {
 }
 
 export function latencyOf(pulse: Pulse | undefined, orders: Order[]): Latency {
-  if (pulse) return { p50: pulse.latency.p50Ms, p95: pulse.latency.p95Ms, source: 'to accept' }
+  if (pulse && pulse.latency.p50Ms !== null) return { p50: pulse.latency.p50Ms, p95: pulse.latency.p95Ms, source: 'to accept' }
+  // The server measures the last minutes: after a quiet while it has nothing to say, and the last orders have.
   const took = orders
     .filter((order) => order.status === 'ACCEPTED' && order.processingMs !== null)
     .slice(0, SAMPLE)

@@ -202,8 +202,10 @@ export default function Portfolio() {
               </table>
             </div>
           )
+        ) : error || tooLong ? (
+          <Empty icon="portfolio" title="The positions are not known right now." />
         ) : (
-          <div className="panel-pad">
+          <div className="panel-pad" aria-busy="true">
             <Skeleton lines={2} />
           </div>
         )}
@@ -211,8 +213,10 @@ export default function Portfolio() {
       <Panel title="Cash movements" asOf={shown.asOf} failed={stale} className={stale ? 'greyed' : undefined} note="the last ten">
         {balance.data ? (
           <LedgerTable ledger={balance.data.ledger} />
+        ) : balance.isError ? (
+          <Failed what="The cash movements cannot be read." why={explain(balance.error)} onRetry={() => void balance.refetch()} />
         ) : (
-          <div className="panel-pad">
+          <div className="panel-pad" aria-busy="true">
             <Skeleton lines={4} />
           </div>
         )}

@@ -75,6 +75,7 @@ export function DeadLetters() {
                     type="button"
                     className="icon-button"
                     disabled={busy === letter.dlqId}
+                    title="Discard"
                     aria-label={`Discard ${letter.dlqId}`}
                     onClick={() => setDiscarding(letter)}
                   >
@@ -94,7 +95,7 @@ export function DeadLetters() {
       )}
       {discarding ? (
         <Dialog
-          title={`Discard ${discarding.dlqId}?`}
+          title={`Discard dead letter ${discarding.dlqId}?`}
           onClose={() => setDiscarding(null)}
           footer={
             <>

@@ -8,6 +8,12 @@ import { takerSide } from '../../data/tradeStore'
 import { Age, Chip, Panel, SideMark } from '../../parts/basics'
 import { stateTone } from './StatusPanels'
 
+/** "divergentTrades" → "Divergent trades" */
+export function inWords(name: string): string {
+  const words = name.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase()
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
 function plain(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value)
 }
@@ -61,7 +67,7 @@ export function ReconcilePanel() {
           <dl className="facts">
             {details.map(([name, value]) => (
               <div key={name}>
-                <dt>{name}</dt>
+                <dt>{inWords(name)}</dt>
                 <dd className="mono wrap">{plain(value)}</dd>
               </div>
             ))}

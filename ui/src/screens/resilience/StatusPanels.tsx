@@ -2,7 +2,7 @@ import { explain } from '../../data/client'
 import { formatQuantity } from '../../data/money'
 import { useStatus } from '../../data/queries'
 import type { Actor } from '../../data/types'
-import { Age, Chip, Failed, Panel, Skeleton, type Tone } from '../../parts/basics'
+import { Age, Chip, Failed, Panel, Skeleton, useNarrow, type Tone } from '../../parts/basics'
 import { CUES } from './words'
 
 export function stateTone(state: string): Tone {
@@ -83,13 +83,14 @@ export function StatusPanels() {
 }
 
 function Actors({ actors }: { actors: Actor[] }) {
+  const narrow = useNarrow()
   return (
     <div className="scroll-x" tabIndex={0} role="region" aria-label="All actors">
       <table className="table">
         <thead>
           <tr>
             <th scope="col">Actor</th>
-            <th scope="col">Where</th>
+            {narrow ? null : <th scope="col">Where</th>}
             <th scope="col">State</th>
             <th scope="col" className="number">
               Restarts
@@ -97,9 +98,11 @@ function Actors({ actors }: { actors: Actor[] }) {
             <th scope="col" className="number">
               Lag
             </th>
-            <th scope="col" className="number">
-              PID
-            </th>
+            {narrow ? null : (
+              <th scope="col" className="number">
+                PID
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>
@@ -107,14 +110,19 @@ function Actors({ actors }: { actors: Actor[] }) {
             <tr key={`${actor.region} ${actor.name} ${actor.instance}`}>
               <td>
                 <strong>{actor.name}</strong> <span className="note mono">{actor.instance}</span>
+                {narrow ? (
+                  <span className="note block">
+                    {actor.az ?? actor.region} · pid {actor.pid}
+                  </span>
+                ) : null}
               </td>
-              <td className="nowrap">{actor.az ?? actor.region}</td>
+              {narrow ? null : <td className="nowrap">{actor.az ?? actor.region}</td>}
               <td>
                 <StateChip state={actor.state} />
               </td>
               <td className="number">{formatQuantity(actor.restarts)}</td>
               <td className="number">{formatQuantity(actor.lag)}</td>
-              <td className="number">{actor.pid}</td>
+              {narrow ? null : <td className="number">{actor.pid}</td>}
             </tr>
           ))}
         </tbody>

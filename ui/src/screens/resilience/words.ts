@@ -1,12 +1,12 @@
 import type { CueId } from '../../data/types'
 
 export const CUES: { id: CueId; name: string; what: string }[] = [
-  { id: 'az-blip', name: 'Blip', what: 'A part is being restarted; rows stand still for a moment.' },
+  { id: 'az-blip', name: 'AZ blip', what: 'A part is being restarted; rows stand still for a moment.' },
   { id: 'region-outage', name: 'Region outage', what: 'Orders are queued and retried; the book is dimmed.' },
   { id: 'partition-reconcile', name: 'Partition', what: 'Regions disagree; divergent trades are orange until reconciled.' },
   { id: 'backpressure', name: 'Backpressure', what: 'More orders wait than are filled; new ones may be refused.' },
   { id: 'time-to-accept', name: 'Slow to accept', what: 'Orders take longer than usual to be accepted.' },
-  { id: 'balance-unavailable', name: 'Balances behind', what: 'Nobody settles right now; the last balances are shown.' },
+  { id: 'balance-unavailable', name: 'Balance unavailable', what: 'Nobody settles right now; the last balances are shown.' },
 ]
 
 export const INVARIANTS: Record<string, string> = {

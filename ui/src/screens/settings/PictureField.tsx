@@ -37,12 +37,16 @@ export function PictureField(props: { name: string; present?: string | null; fil
             props.onPick(null)
           }}
         />
+      ) : props.name || props.present ? (
+        <Avatar name={props.name} url={props.present} size={64} />
       ) : (
-        <Avatar name={props.name || '?'} url={props.present} size={64} />
+        <span className="avatar avatar-64 avatar-nobody" aria-hidden="true">
+          <Icon name="person" size={28} />
+        </span>
       )}
       <div>
         <label className="button button-small file-button" htmlFor={id}>
-          <Icon name="plus" size={14} /> {preview || props.present ? 'Other picture' : 'Picture'}
+          <Icon name="plus" size={14} /> {preview || props.present ? 'Change picture' : 'Choose picture'}
           <input
             id={id}
             type="file"
@@ -56,7 +60,7 @@ export function PictureField(props: { name: string; present?: string | null; fil
         </label>
         {preview ? (
           <button type="button" className="link" onClick={() => props.onPick(null)}>
-            Leave it
+            Remove
           </button>
         ) : null}
         {problem ? (

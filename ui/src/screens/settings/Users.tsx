@@ -1,6 +1,6 @@
 // Settings → Users (TB-202): who can trade here, all of it from the server's registry.
 import { useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { api } from '../../data/api'
 import { explain, isMissing, Problem } from '../../data/client'
 import { usePersona } from '../../data/persona'
@@ -79,6 +79,8 @@ function UserForm(props: {
   submitLabel: string
   onSubmit: () => void
   onCancel?: () => void
+  /** Somebody asked for this form just now: typing goes to its name. */
+  focused?: boolean
   idPrefix: string
 }) {
   const { draft, onChange, errors } = props
@@ -91,6 +93,9 @@ function UserForm(props: {
         event.preventDefault()
         if (!props.busy) props.onSubmit()
       }}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape' && props.onCancel && !props.busy) props.onCancel()
+      }}
     >
       <PictureField name={draft.name} present={props.present} file={draft.file} onPick={(file) => onChange({ ...draft, file })} />
       <div className="field">
@@ -101,6 +106,7 @@ function UserForm(props: {
           value={draft.name}
           maxLength={NAME_MAX}
           autoComplete="off"
+          autoFocus={props.focused}
           aria-invalid={errors.name !== undefined}
           aria-describedby={errors.name ? `${nameId}-error` : undefined}
           onChange={(event) => onChange({ ...draft, name: event.target.value })}
@@ -206,6 +212,13 @@ function UserRow({ persona }: { persona: Persona }) {
   const [errors, setErrors] = useState<ReturnType<typeof fieldsOf>>({})
   const [busy, setBusy] = useState(false)
   const isActive = active?.userId === persona.userId
+  const editButton = useRef<HTMLButtonElement>(null)
+  const edited = useRef(false)
+  // Back from the form: the focus goes where it came from, not to the top of the page.
+  useEffect(() => {
+    if (!editing && edited.current) editButton.current?.focus()
+    edited.current = editing
+  }, [editing])
 
   const edit = () => {
     setDraft({ name: persona.displayName, bio: persona.bio, file: null })
@@ -267,6 +280,7 @@ function UserRow({ persona }: { persona: Persona }) {
           errors={errors}
           busy={busy}
           submitLabel="Save"
+          focused
           onSubmit={() => void save()}
           onCancel={() => setEditing(false)}
         />
@@ -297,10 +311,23 @@ function UserRow({ persona }: { persona: Persona }) {
             Switch
           </button>
         )}
-        <button type="button" className="icon-button" onClick={edit} aria-label={`Edit ${persona.displayName}`}>
+        <button
+          type="button"
+          ref={editButton}
+          className="icon-button"
+          onClick={edit}
+          title="Edit"
+          aria-label={`Edit ${persona.displayName}`}
+        >
           <Icon name="edit" />
         </button>
-        <button type="button" className="icon-button" onClick={() => setAsking(true)} aria-label={`Delete ${persona.displayName}`}>
+        <button
+          type="button"
+          className="icon-button"
+          onClick={() => setAsking(true)}
+          title="Delete"
+          aria-label={`Delete ${persona.displayName}`}
+        >
           <Icon name="trash" />
         </button>
       </div>
