@@ -107,14 +107,14 @@ stranger_is_refused() {
 }
 
 wrong_role_is_refused() {
-  intrude 'cp /public/persona.pub /keys/public/operator.pub && cp /persona/secret.key /keys/operator/'
+  intrude 'mv /keys/public/persona.pub /keys/public/operator.pub && cp /persona/secret.key /keys/operator/'
   wait_for 10 logs_say sequencer-1 sequencer-2 "refused: a persona may not connect to it"
 }
 
 plain_is_refused() {
   docker run --rm --init --network "${PROJECT}_bus" --label "com.docker.compose.project=$PROJECT" --user tulip --read-only --cap-drop ALL --entrypoint /bin/bash \
     "tulipbroker/actor:$TULIP_TAG" -c 'for name in sequencer-1 sequencer-2; do
-      exec 3<>"/dev/tcp/$name/7003" && printf "\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" >&3 && timeout 2 cat <&3; done' \
+      (exec 3<>"/dev/tcp/$name/7003" && { printf "\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL" && head -c 48 /dev/zero; } >&3 && timeout 2 cat <&3); done' \
     >"$SCRATCH/intruder.log" 2>&1
   wait_for 10 logs_say sequencer-1 sequencer-2 "one side asks for CURVE, the other does not"
 }
@@ -187,7 +187,7 @@ next_version_up() {
 brings_in_the_next_version() {
   next_version_make || return 1
   UPGRADE_BEGAN=$EPOCHREALTIME
-  TULIP_TAG=$NEXT compose run --rm migrate >>"$SCRATCH/next.log" 2>&1 && next_version_up "${ZONE_A[@]}" && next_version_up "${ZONE_B[@]}" && orders_flow
+  TULIP_TAG=$NEXT compose run --rm --no-deps migrate >>"$SCRATCH/next.log" 2>&1 && next_version_up "${ZONE_A[@]}" && next_version_up "${ZONE_B[@]}" && orders_flow
   local result=$?
   UPGRADE_ENDED=$EPOCHREALTIME
   return "$result"
@@ -218,7 +218,7 @@ keeps_everything_over_down_and_up() {
   local last portrait
   last=$(cat "$SCRATCH"/acknowledged-* | tail -n 1)
   portrait=$(ask "$URL$PORTRAIT" | sha256sum)
-  compose down >"$SCRATCH/down.log" 2>&1 && compose up -d --no-build >"$SCRATCH/up2.log" 2>&1 || return 1
+  compose --profile monitoring down >"$SCRATCH/down.log" 2>&1 && compose up -d --no-build >"$SCRATCH/up2.log" 2>&1 || return 1
   wait_for 120 are_healthy && wait_for 30 is_ready || return 1
   [[ $(ask "$URL/api/orders/${last##* }" | jq -r .orderId) == "${last##* }" ]] && portrait_is_served && [[ $(ask "$URL$PORTRAIT" | sha256sum) == "$portrait" ]]
 }
