@@ -18,7 +18,7 @@ static const char usage[] =
     "  STREAM  orders, executions, balances, ops, telemetry\n"
     "  LINK    orders-feed, executions-feed, balances-feed, ops-feed, ops-feed-reconciler, telemetry-ACTOR-INSTANCE\n"
     "\n"
-    "where the actors are (else from TB_RUN_DIR, TB_TOPOLOGY, TB_REGION, TB_DATABASE_URL):\n"
+    "where the actors are (else from TB_RUN_DIR, TB_TOPOLOGY, TB_REGION, TB_DATABASE_URL; keys from TB_CURVE_DIR):\n"
     "  --run-dir DIR  --topology FILE  --region REGION  --database-url URL  --database-user ROLE\n"
     "  --expect \"ACTOR/INSTANCE ...\"  rows for these even when they are never heard of\n"
     "  --local  the actors are processes of this machine\n"
@@ -266,6 +266,7 @@ enum arguments_outcome arguments_read(struct arguments *arguments, int argc, cha
     *arguments = (struct arguments){.run_dir = setting("TB_RUN_DIR", ""),
                                     .topology = setting("TB_TOPOLOGY", ""),
                                     .region = setting("TB_REGION", "nl-1"),
+                                    .curve_dir = setting("TB_CURVE_DIR", ""),
                                     .plaintext = strcmp(setting("TB_BUS_PLAINTEXT", "false"), "true") == 0,
                                     .database_url = setting("TB_DATABASE_URL", ""),
                                     .database_user = "tb_audit",

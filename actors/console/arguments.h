@@ -19,6 +19,7 @@ struct arguments {
     const char *run_dir;
     const char *topology; /* "" = none */
     const char *region;
+    const char *curve_dir;    /* keys, of them the role operator's, for TCP links (TB_CURVE_DIR); "" = none */
     bool plaintext;           /* TCP without CURVE is allowed (TB_BUS_PLAINTEXT=true) */
     const char *database_url; /* "" = the database is not asked */
     const char *database_user;

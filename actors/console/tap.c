@@ -300,8 +300,9 @@ static int open_bus(struct tap *tap, struct err *err)
     struct bus_options options = {.run_dir = tap->arguments->run_dir,
                                   .topology_file = tap->arguments->topology,
                                   .region = tap->arguments->region,
-                                  .sender = "console/tap",
+                                  .sender = "operator/tap", /* the role whose key it has */
                                   .boot_id = boot_id,
+                                  .curve_dir = tap->arguments->curve_dir,
                                   .plaintext = tap->arguments->plaintext};
     tap->bus = bus_new(tap->loop, &options, err);
     if (tap->bus == NULL)

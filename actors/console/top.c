@@ -229,8 +229,9 @@ static int listen_to_actors(struct top *top, struct err *err)
     struct bus_options options = {.run_dir = top->arguments->run_dir,
                                   .topology_file = top->arguments->topology,
                                   .region = top->arguments->region,
-                                  .sender = "console/top",
+                                  .sender = "operator/top", /* the role whose key it has */
                                   .boot_id = boot_id,
+                                  .curve_dir = top->arguments->curve_dir,
                                   .plaintext = top->arguments->plaintext,
                                   .frame_max_bytes = FRAME_BYTES_MAX};
     struct bus_link_spec spec = {.name = "telemetry", .kind = BUS_SUB};

@@ -7,6 +7,7 @@ console_words() {
   local name expect=""
   CONSOLE_WORDS=(--run-dir "$RUN_DIR" --region "$(settings_get TB_REGION nl-1)" --topology "$(settings_get TB_TOPOLOGY "")")
   ! settings_get TB_BUS_PLAINTEXT false | grep -qx true || export TB_BUS_PLAINTEXT=true
+  TB_CURVE_DIR=$(settings_get TB_CURVE_DIR "") && export TB_CURVE_DIR
   [[ ! -r $DATA/database_url ]] || CONSOLE_WORDS+=(--database-url "$(<"$DATA/database_url")")
   [[ ${1-} == top ]] || return 0
   for name in $(service_names); do

@@ -51,12 +51,17 @@ START_TEST(metrics_are_prometheus_text)
 }
 END_TEST
 
+static const char *source_dir(void)
+{
+    const char *source = getenv("TB_SOURCE_DIR");
+    return source != NULL ? source : ".";
+}
+
 /* Return: the command that runs promtool, NULL when it is not there: "./tulip test" fetches it. */
 static const char *promtool(void)
 {
     static char fetched[512];
-    const char *source = getenv("TB_SOURCE_DIR");
-    snprintf(fetched, sizeof fetched, "%s/build/tools/promtool", source ? source : ".");
+    snprintf(fetched, sizeof fetched, "%s/build/tools/promtool", source_dir());
     if (access(fetched, X_OK) == 0)
         return fetched;
     return system("command -v promtool >/dev/null") == 0 ? "promtool" : NULL; /* NOLINT: a look into the PATH */
@@ -113,6 +118,46 @@ START_TEST(metrics_under_load_leave_promtool_nothing_to_say)
     atomic_store(&loading, false);
     for (size_t i = 0; i < LOADERS; i++)
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+}
+END_TEST
+
+/* Return: whether the script finds all that is asked for in this text. */
+static bool all_is_served(const char *text)
+{
+    char path[] = "/tmp/tulip-served-XXXXXX", command[600];
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, text, strlen(text)), (long)strlen(text));
+    close(fd);
+    snprintf(command, sizeof command, "%s/tests/system/asked_metrics %s", source_dir(), path);
+    int code = system(command); /* NOLINT(cert-env33-c): the script it is about */
+    unlink(path);
+    return code == 0;
+}
+
+START_TEST(what_rules_alerts_and_the_dashboard_ask_for_is_served)
+{
+    struct api_answer *answer = api_call(PORT, "GET", "/metrics", NULL, NULL);
+    ck_assert(all_is_served(answer->body));
+    char *lag = strstr(answer->body, "tb_actor_lag{");
+    ck_assert_ptr_nonnull(lag);
+    for (; lag != NULL; lag = strstr(lag, "tb_actor_lag{"))
+        lag[0] = 'x';
+    ck_assert_msg(!all_is_served(answer->body), "a metric that is not there was not missed");
+    api_free(&answer);
+}
+END_TEST
+
+START_TEST(each_alert_fires_on_what_it_is_for_and_on_nothing_else)
+{
+    char command[600];
+    const char *program = promtool();
+    if (program == NULL) {
+        fprintf(stderr, "promtool is not there: the alerts are not tried (./tulip test fetches it)\n");
+        return;
+    }
+    snprintf(command, sizeof command, "%s test rules %s/tests/system/alerts_test.yml", program, source_dir());
+    ck_assert_int_eq(system(command), 0); /* NOLINT(cert-env33-c): the tool it is about */
 }
 END_TEST
 
@@ -201,6 +246,8 @@ TCase *contract_operations(void)
     tcase_add_test(part, health_names_every_actor);
     tcase_add_test(part, metrics_are_prometheus_text);
     tcase_add_test(part, metrics_under_load_leave_promtool_nothing_to_say);
+    tcase_add_test(part, what_rules_alerts_and_the_dashboard_ask_for_is_served);
+    tcase_add_test(part, each_alert_fires_on_what_it_is_for_and_on_nothing_else);
     tcase_add_test(part, status_and_config_say_what_runs);
     tcase_add_test(part, invariants_hold_and_a_replay_agrees);
     tcase_add_test(part, events_are_dense_and_a_long_poll_waits_for_the_next);

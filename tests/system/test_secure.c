@@ -203,6 +203,16 @@ START_TEST(a_killed_sequencer_is_found_again)
 }
 END_TEST
 
+START_TEST(the_operators_tools_look_in_with_a_key_of_their_own)
+{
+    ck_assert_msg(cluster_tulip(&cluster, "top --once --json") == 0, "%s", cluster_output());
+    ck_assert_msg(strstr(cluster_output(), "\"state\":\"leader\"") != NULL, "%s", cluster_output());
+    ck_assert_msg(strstr(cluster_output(), "\"dead\":true") == NULL, "%s", cluster_output());
+    ck_assert_msg(cluster_tulip(&cluster, "tap orders --from 1 --limit 1") == 0, "%s", cluster_output());
+    ck_assert_msg(strstr(cluster_output(), "nl-1.1") != NULL, "%s", cluster_output());
+}
+END_TEST
+
 START_TEST(keys_are_private_and_their_public_part_can_be_listed)
 {
     char path[128];
@@ -233,6 +243,7 @@ int main(void)
     tcase_add_test(tcase, a_wrong_role_is_turned_away_and_seen);
     tcase_add_test(tcase, who_speaks_no_curve_is_turned_away_and_seen);
     tcase_add_test(tcase, a_killed_sequencer_is_found_again);
+    tcase_add_test(tcase, the_operators_tools_look_in_with_a_key_of_their_own);
     tcase_add_test(tcase, keys_are_private_and_their_public_part_can_be_listed);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
