@@ -139,8 +139,10 @@ static void run_step(struct actor *actor, struct input *in)
         in->from = &nobody;
     effects_reset(&actor->effects, &actor->arena);
     actor->spec->step(actor->state, in, &actor->effects);
+    log_hold();
     for (size_t i = 0; i < actor->effects.count; i++)
         carry_out(actor, &actor->effects.items[i]);
+    log_release();
     if (actor->arena.used_bytes > actor->arena_peak_bytes)
         actor->arena_peak_bytes = actor->arena.used_bytes;
     actor->flush_wanted = in->kind != INPUT_FLUSH;

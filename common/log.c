@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,14 @@ static struct {
 
 static const char *const log_level_names[] = {
     [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARNING] = "warning", [LOG_ERROR] = "error"};
+
+/* Lines that wait for log_release(), in the order in which they came. No more than what a pipe takes at once or not at
+ * all. */
+static struct {
+    bool holding;
+    size_t length;
+    char text[PIPE_BUF];
+} log_held;
 
 /* A line being built. Fields are bounded, and the line has room for all of them at their longest. */
 struct log_line {
@@ -109,14 +118,45 @@ static void log_put_field(struct log_line *line, const char *name, const char *v
     log_put_text(line, "\"");
 }
 
-static void log_write(const struct log_line *line)
+static void log_write(const char *text, size_t length)
 {
     /* One write, so that lines of processes sharing a pipe do not mix. When nobody takes it, it is lost: logging never
      * blocks work for ever. */
     ssize_t written;
     do
-        written = write(STDERR_FILENO, line->text, line->length);
+        written = write(STDERR_FILENO, text, length);
     while (written < 0 && errno == EINTR);
+}
+
+static void log_write_held(void)
+{
+    if (log_held.length > 0)
+        log_write(log_held.text, log_held.length);
+    log_held.length = 0;
+}
+
+static void log_take(enum log_level level, const struct log_line *line)
+{
+    if (log_held.length + line->length > sizeof log_held.text)
+        log_write_held();
+    if (!log_held.holding || level >= LOG_WARNING || line->length > sizeof log_held.text) {
+        log_write_held();
+        log_write(line->text, line->length);
+        return;
+    }
+    memcpy(log_held.text + log_held.length, line->text, line->length);
+    log_held.length += line->length;
+}
+
+void log_hold(void)
+{
+    log_held.holding = true;
+}
+
+void log_release(void)
+{
+    log_held.holding = false;
+    log_write_held();
 }
 
 void log_event(enum log_level level, uint64_t order_seq, const char *user_id, const uint8_t *trace_id,
@@ -153,5 +193,5 @@ void log_event(enum log_level level, uint64_t order_seq, const char *user_id, co
         log_put_field(&line, "traceId", trace, LOG_FIELD_MAX);
     }
     log_put_text(&line, "}\n");
-    log_write(&line);
+    log_take(level, &line);
 }

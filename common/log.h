@@ -23,6 +23,14 @@ bool log_level_parse(const char *text, enum log_level *level);
 void log_event(enum log_level level, uint64_t order_seq, const char *user_id, const uint8_t *trace_id,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* Effect: until log_release(), debug and info lines are gathered and written several at once (a write and a wake-up of
+ * the reader for each order are dear); a warning or error is written at once, behind what was gathered. Whoever dies in
+ * between loses what was gathered: hold only over work that does not wait. */
+void log_hold(void);
+
+/* Effect: writes what was gathered; from now on each line goes out by itself again. */
+void log_release(void);
+
 #define log_debug(...)   log_event(LOG_DEBUG, 0, NULL, NULL, __VA_ARGS__)
 #define log_info(...)    log_event(LOG_INFO, 0, NULL, NULL, __VA_ARGS__)
 #define log_warning(...) log_event(LOG_WARNING, 0, NULL, NULL, __VA_ARGS__)

@@ -29,6 +29,7 @@ static void ask_probe(struct reconciler_core *core, const struct input *in, stru
 static void ask_step(struct reconciler_core *core, const struct input *in, struct effects *fx)
 {
     struct reconciler_step_args *args = arena_alloc(fx->arena, sizeof *args);
+    core->step_asked_us = in->now_us;
     *args = (struct reconciler_step_args){core->region, in->now_us,
                                           core->idle ? RECONCILER_STEP_ROWS_IDLE : RECONCILER_STEP_ROWS};
     effects_call(fx, RECONCILER_PROC_STEP, args);
@@ -100,8 +101,10 @@ static void stepped(struct reconciler_core *core, const struct input *in, struct
             effects_log(fx, LOG_ERROR, 0, NULL, NULL, "invariants broken by what is new: %s (%llu violations)",
                         result->invariants, (unsigned long long)result->violations);
         }
-        if (result->behind > 0 && core->idle)
+        if (result->behind > 0 && core->idle) /* orders may come again before a probe sees them: never without a rest */
             wait_us = RECONCILER_STEP_IDLE_US;
+        if (wait_us < (in->now_us - core->step_asked_us) * RECONCILER_STEP_REST)
+            wait_us = (in->now_us - core->step_asked_us) * RECONCILER_STEP_REST;
     }
     effects_timer(fx, RECONCILER_TIMER_STEP, in->now_us + wait_us);
 }

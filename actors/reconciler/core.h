@@ -58,6 +58,7 @@ enum {
     RECONCILER_STEP_ROWS_IDLE = 1000, /* and when there is none: short enough that orders that come do not feel it */
     RECONCILER_STEP_US = 1000000,
     RECONCILER_STEP_IDLE_US = 50000,
+    RECONCILER_STEP_REST = 19, /* times as long as a step took it rests: one twentieth of a processor at most */
     RECONCILER_SAMPLE_SIZE = 2048,
     RECONCILER_REGION_SIZE = 17,
     RECONCILER_ACCOUNT_SIZE = 48,
@@ -152,6 +153,7 @@ struct reconciler_core {
     bool mismatch_noted;                  /* its finding is written */
     bool idle;                            /* no order came between the last two probes, and nothing waits for balance */
     uint64_t orders_total;                /* at the last probe */
+    int64_t step_asked_us;                /* when the step under way was asked for */
     uint64_t books_broken; /* violations of I1, I2, I3 or I10 found by steps or checks, until a check finds none */
 
     struct reconciler_alarm_state alarms[RECONCILER_ALARM_COUNT];

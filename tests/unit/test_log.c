@@ -1,5 +1,7 @@
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base.h"
 #include "check_main.h"
@@ -125,6 +127,43 @@ START_TEST(lines_below_the_level_are_dropped)
 }
 END_TEST
 
+static const char *held_mark = "held";
+
+/* Logs more than is held at once, a mark of what was written so far, and a warning. */
+static int logs_held(void *arg)
+{
+    (void)arg;
+    log_init("sequencer", "1", "nl-1", LOG_INFO);
+    log_hold();
+    for (int i = 0; i < 40; i++) /* some 200 bytes each */
+        log_event(LOG_INFO, (uint64_t)i + 1, "clusius", trace_id, "order accepted");
+    log_warning("in between");
+    log_info("behind it");
+    (void)!write(STDERR_FILENO, held_mark, strlen(held_mark));
+    log_release();
+    log_info("by itself");
+    return 0;
+}
+
+START_TEST(held_lines_come_in_order_and_a_warning_does_not_wait)
+{
+    child_run(logs_held, NULL, &result);
+    ck_assert_int_eq(result.exit_code, 0);
+    const char *at = result.output;
+    for (int i = 1; i <= 40; i++) {
+        char expected[32];
+        (void)snprintf(expected, sizeof expected, "\"nl-1.%d\"", i);
+        at = strstr(at, expected);
+        ck_assert_msg(at != NULL, "%d is lost or out of order", i);
+    }
+    static const char *const rest[] = {"in between", "held", "behind it", "by itself"};
+    for (size_t i = 0; i < TB_ARRAY_SIZE(rest); i++) {
+        at = strstr(at, rest[i]);
+        ck_assert_msg(at != NULL, "%s is lost or out of order", rest[i]);
+    }
+}
+END_TEST
+
 START_TEST(levels_have_names)
 {
     enum log_level level = LOG_INFO;
@@ -139,4 +178,5 @@ END_TEST
 CHECK_MAIN("log", tcase_add_test(cases, a_line_has_all_fields);
            tcase_add_loop_test(cases, any_text_is_valid_json, 0, (int)TB_ARRAY_SIZE(texts));
            tcase_add_test(cases, long_texts_are_cut_into_a_valid_line);
-           tcase_add_test(cases, lines_below_the_level_are_dropped); tcase_add_test(cases, levels_have_names);)
+           tcase_add_test(cases, lines_below_the_level_are_dropped); tcase_add_test(cases, levels_have_names);
+           tcase_add_test(cases, held_lines_come_in_order_and_a_warning_does_not_wait);)

@@ -225,12 +225,14 @@ END_TEST
 static const struct {
     bool idle;
     uint64_t behind;
-    int64_t wait_us;
+    int64_t took_us, wait_us;
     uint32_t rows;
 } paces[] = {
-    {true, 0, RECONCILER_STEP_US, RECONCILER_STEP_ROWS_IDLE},
-    {true, 10, RECONCILER_STEP_IDLE_US, RECONCILER_STEP_ROWS_IDLE},
-    {false, 10, RECONCILER_STEP_US, RECONCILER_STEP_ROWS},
+    {true, 0, 0, RECONCILER_STEP_US, RECONCILER_STEP_ROWS_IDLE},
+    {true, 10, 0, RECONCILER_STEP_IDLE_US, RECONCILER_STEP_ROWS_IDLE},
+    {true, 10, 20000, 21000 * RECONCILER_STEP_REST, RECONCILER_STEP_ROWS_IDLE}, /* each input is 1 ms later */
+    {false, 10, 0, RECONCILER_STEP_US, RECONCILER_STEP_ROWS},
+    {false, 10, 200000, 201000 * RECONCILER_STEP_REST, RECONCILER_STEP_ROWS},
 };
 
 START_TEST(the_audit_of_what_is_new_keeps_out_of_the_way_of_work)
@@ -243,6 +245,7 @@ START_TEST(the_audit_of_what_is_new_keeps_out_of_the_way_of_work)
     step((struct input){.kind = INPUT_TIMER, .timer = RECONCILER_TIMER_STEP});
     ck_assert_uint_eq(((const struct reconciler_step_args *)call_of(RECONCILER_PROC_STEP)->args)->limit,
                       paces[_i].rows);
+    now_us += paces[_i].took_us;
     answer(RECONCILER_PROC_STEP, &(struct reconciler_stepped){.invariants = "", .behind = paces[_i].behind});
     ck_assert_int_eq(effect_of(EFFECT_TIMER_SET, 0)->value, now_us + paces[_i].wait_us);
     close_core();
