@@ -45,3 +45,19 @@ bool tb_copy_text(char *to, size_t size, const char *text)
     to[length] = '\0';
     return whole;
 }
+
+char *tb_put_decimal(char *at, uint64_t value, unsigned digits_min)
+{
+    enum { DIGITS_MAX = 20 };
+    char digits[DIGITS_MAX];
+    size_t count = 0;
+    tb_assert(digits_min <= DIGITS_MAX);
+    do {
+        digits[DIGITS_MAX - ++count] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    while (count < digits_min)
+        digits[DIGITS_MAX - ++count] = '0';
+    memcpy(at, digits + DIGITS_MAX - count, count);
+    return at + count;
+}

@@ -22,4 +22,8 @@ char *tb_strdup(const char *text);
 /* Effect: copies text into a buffer of size bytes, always ends it. Return: false when it was cut. */
 bool tb_copy_text(char *to, size_t size, const char *text);
 
+/* Effect: writes value in decimal at `at`, with zeros in front where it has less than digits_min digits (at most 20);
+ * no end is written. For texts made per order, where printf is most of the cost. Return: behind the last digit. */
+char *tb_put_decimal(char *at, uint64_t value, unsigned digits_min);
+
 #endif

@@ -1,7 +1,5 @@
 #include "clock.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "base.h"
@@ -55,7 +53,21 @@ const char *clock_format(int64_t us, char text[static CLOCK_TEXT_MAX])
     unsigned month, day;
     clock_civil(days, &year, &month, &day);
     unsigned ms = (unsigned)(rest_us / 1000);
-    snprintf(text, CLOCK_TEXT_MAX, "%04" PRId64 "-%02u-%02uT%02u:%02u:%02u.%03uZ", year, month, day, ms / 3600000,
-             ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
+    const struct {
+        char before;
+        uint64_t value;
+        unsigned digits;
+    } parts[] = {{'-', month, 2},          {'-', day, 2},      {'T', ms / 3600000, 2}, {':', ms / 60000 % 60, 2},
+                 {':', ms / 1000 % 60, 2}, {'.', ms % 1000, 3}};
+    char *at = text;
+    if (year < 0)
+        *at++ = '-';
+    at = tb_put_decimal(at, (uint64_t)(year < 0 ? -year : year), year < 0 ? 3 : 4);
+    for (size_t i = 0; i < TB_ARRAY_SIZE(parts); i++) {
+        *at++ = parts[i].before;
+        at = tb_put_decimal(at, parts[i].value, parts[i].digits);
+    }
+    *at++ = 'Z';
+    *at = '\0';
     return text;
 }

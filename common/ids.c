@@ -1,8 +1,6 @@
 #include "ids.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -10,7 +8,11 @@
 
 const char *ids_format(const char *region, uint64_t seq, char text[static IDS_TEXT_MAX])
 {
-    snprintf(text, IDS_TEXT_MAX, "%.40s.%" PRIu64, region, seq);
+    enum { REGION_MAX = 40 };
+    size_t length = strnlen(region, REGION_MAX);
+    memcpy(text, region, length);
+    text[length] = '.';
+    *tb_put_decimal(text + length + 1, seq, 1) = '\0';
     return text;
 }
 

@@ -1,7 +1,6 @@
 #include "money.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include "base.h"
 
 bool money_add(struct money a, struct money b, struct money *out)
 {
@@ -50,8 +49,13 @@ struct money money_average(struct money total, int64_t quantity)
 const char *money_format(struct money amount, char text[static MONEY_TEXT_MAX])
 {
     uint64_t cents = amount.cents < 0 ? -(uint64_t)amount.cents : (uint64_t)amount.cents;
-    snprintf(text, MONEY_TEXT_MAX, "%s%" PRIu64 ".%02u", amount.cents < 0 ? "-" : "", cents / 100,
-             (unsigned)(cents % 100));
+    char *at = text;
+    if (amount.cents < 0)
+        *at++ = '-';
+    at = tb_put_decimal(at, cents / 100, 1);
+    *at++ = '.';
+    at = tb_put_decimal(at, cents % 100, 2);
+    *at = '\0';
     return text;
 }
 

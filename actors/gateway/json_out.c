@@ -54,12 +54,7 @@ void text_append_string(struct text *text, const char *string)
 void text_append_uint(struct text *text, uint64_t value)
 {
     char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    text_append(text, digits + at, sizeof digits - at);
+    text_append(text, digits, (size_t)(tb_put_decimal(digits, value, 1) - digits));
 }
 
 void text_append_int(struct text *text, int64_t value)
@@ -71,15 +66,17 @@ void text_append_int(struct text *text, int64_t value)
 
 void text_append_format(struct text *text, const char *format, ...)
 {
+    enum { MOST = 256 }; /* few are longer: they are formatted twice */
     va_list args;
     va_start(args, format);
-    int size = vsnprintf(NULL, 0, format, args);
+    int size = vsnprintf(text_reserve(text, MOST), MOST + 1, format, args);
     va_end(args);
     tb_assert(size >= 0);
-    char *to = text_reserve(text, (size_t)size);
-    va_start(args, format);
-    (void)vsnprintf(to, (size_t)size + 1, format, args);
-    va_end(args);
+    if (size > MOST) {
+        va_start(args, format);
+        (void)vsnprintf(text_reserve(text, (size_t)size), (size_t)size + 1, format, args);
+        va_end(args);
+    }
     text->length += (size_t)size;
 }
 

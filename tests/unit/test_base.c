@@ -1,5 +1,6 @@
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base.h"
@@ -72,6 +73,20 @@ START_TEST(a_size_that_overflows_aborts)
 }
 END_TEST
 
-CHECK_MAIN("base", tcase_add_test(cases, copy_text_says_when_it_cut); tcase_add_test(cases, memory_is_zeroed_and_grows);
+START_TEST(decimals_are_what_printf_makes_of_them)
+{
+    static const uint64_t values[] = {0, 1, 9, 10, 99, 100, 12345, 4294967296, UINT64_MAX - 1, UINT64_MAX};
+    for (size_t i = 0; i < TB_ARRAY_SIZE(values); i++)
+        for (unsigned digits = 0; digits <= 20; digits++) {
+            char text[24], expected[24];
+            *tb_put_decimal(text, values[i], digits) = '\0';
+            (void)snprintf(expected, sizeof expected, "%0*llu", (int)digits, (unsigned long long)values[i]);
+            ck_assert_str_eq(text, expected);
+        }
+}
+END_TEST
+
+CHECK_MAIN("base", tcase_add_test(cases, decimals_are_what_printf_makes_of_them);
+           tcase_add_test(cases, copy_text_says_when_it_cut); tcase_add_test(cases, memory_is_zeroed_and_grows);
            tcase_add_test(cases, a_broken_assertion_aborts_and_names_its_place);
            tcase_add_test(cases, a_size_that_overflows_aborts);)
