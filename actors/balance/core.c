@@ -52,6 +52,7 @@ static void core_forget(struct balance_core *core, struct effects *fx)
     effects_timer_clear(fx, BALANCE_TIMER_POLL);
     effects_timer_clear(fx, BALANCE_TIMER_RETRY);
     effects_timer_clear(fx, BALANCE_TIMER_BACKOFF);
+    effects_timer_clear(fx, BALANCE_TIMER_GATHER);
 }
 
 static void core_recover(struct balance_core *core, struct effects *fx)
@@ -102,6 +103,17 @@ static void core_read_retries(struct balance_core *core, struct effects *fx)
     effects_call(fx, BALANCE_PROC_READ_RETRIES, args);
 }
 
+/* Return: whether adjustments wait that may be settled now; under load they gather for a while first. */
+static bool core_batch_is_due(struct balance_core *core, struct effects *fx, int64_t now_us)
+{
+    if (core->queue_count == 0)
+        return false;
+    if (core->suspect_end > 0 || !gather_waits(&core->gather, core->queue_count, now_us))
+        return true;
+    effects_timer(fx, BALANCE_TIMER_GATHER, gather_until_us(&core->gather));
+    return false;
+}
+
 /* Effect: starts the next write when none is under way. Batches and everything else take turns, so that neither starves
  * the other. */
 static void core_pump(struct balance_core *core, struct effects *fx, int64_t now_us)
@@ -112,7 +124,8 @@ static void core_pump(struct balance_core *core, struct effects *fx, int64_t now
     core_read_retries(core, fx);
     if (core->write != BALANCE_WRITE_NONE || core->backing_off)
         return;
-    if (core->queue_count > 0 && core->side_job_last)
+    bool batch_is_due = core_batch_is_due(core, fx, now_us);
+    if (batch_is_due && core->side_job_last)
         settle_apply(core, fx, now_us);
     else if (core->open_wanted)
         settle_open(core, fx, now_us); /* before all else: an account's opening entry comes first where it can */
@@ -120,7 +133,7 @@ static void core_pump(struct balance_core *core, struct effects *fx, int64_t now
         command_start(core, fx, now_us);
     else if (core->retry_index < core->retry_count)
         settle_retry(core, fx, now_us);
-    else if (core->queue_count > 0)
+    else if (batch_is_due)
         settle_apply(core, fx, now_us);
 }
 
@@ -210,6 +223,8 @@ static void core_timer(struct balance_core *core, const struct input *in, struct
         core->backing_off = false;
         if (core->phase == BALANCE_RECOVERING)
             core_recover(core, fx);
+        break;
+    case BALANCE_TIMER_GATHER: /* the pump looks at the clock */
         break;
     }
 }

@@ -14,6 +14,7 @@
 
 #include "../../common/core.h" /* not this file: its own name is core.h too */
 #include "follow.h"
+#include "gather.h"
 #include "money.h"
 #include "store.h"
 
@@ -29,6 +30,7 @@ enum balance_timer {
     BALANCE_TIMER_POLL = 0, /* slow poll of outbox and ops: covers a lost last message */
     BALANCE_TIMER_RETRY,    /* the earliest dead letter is due */
     BALANCE_TIMER_BACKOFF,  /* the store failed on something that is not an adjustment's fault: try again */
+    BALANCE_TIMER_GATHER,   /* under load: the next batch has waited long enough */
 };
 
 enum balance_metric {
@@ -99,6 +101,7 @@ struct balance_core {
     bool fetch_wanted;    /* rows are to be read as soon as there is room and no other read under way */
     uint64_t polled_next; /* outbox.next at the last poll: unchanged means that nothing came, so look */
     uint64_t suspect_end; /* the outbox rows up to here contain one that fails; 0 = none known */
+    struct gather gather;
 
     /* the write under way */
     enum balance_write write;

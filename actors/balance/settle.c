@@ -108,6 +108,7 @@ void settle_apply(struct balance_core *core, struct effects *fx, int64_t now_us)
     core->write = BALANCE_WRITE_APPLY;
     core->write_at_us = now_us;
     core->write_count = settle_batch_size(core);
+    gather_began(&core->gather, core->write_count, now_us);
     *args = (struct balance_apply_args){core->region,      core->epoch, core->next_seq, intake_at(core, 0)->seq,
                                         core->write_count, now_us};
     effects_call(fx, BALANCE_PROC_APPLY, args);

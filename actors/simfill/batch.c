@@ -244,6 +244,8 @@ void batch_start(struct simfill *s, const struct input *in, struct effects *fx, 
         return;
     batch_collect(s, in->now_us);
     uint64_t behind = window_settled_to(&s->window) - s->window.cursor;
+    if (s->batch.count > 0)
+        gather_began(&s->gather, s->batch.count, in->now_us);
     if (s->batch.count > 0 || behind > CURSOR_BEHIND_MAX || (cursor_only && behind > 0))
         batch_try(s, in, fx);
 }

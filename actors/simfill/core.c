@@ -43,8 +43,11 @@ void simfill_rest(struct simfill *s, const struct input *in, struct effects *fx)
 static void set_timers(struct simfill *s, struct effects *fx)
 {
     uint32_t first = window_first(&s->window);
-    if (!s->batch.under_way && first != ENTRY_NONE && window_entry(&s->window, first)->due_us != s->due_timer_us) {
-        s->due_timer_us = window_entry(&s->window, first)->due_us;
+    int64_t due_us = first == ENTRY_NONE ? 0 : window_entry(&s->window, first)->due_us;
+    if (due_us < s->gather_until_us)
+        due_us = s->gather_until_us;
+    if (!s->batch.under_way && first != ENTRY_NONE && due_us != s->due_timer_us) {
+        s->due_timer_us = due_us;
         effects_timer(fx, SIMFILL_TIMER_DUE, s->due_timer_us);
     }
     if (!s->parked_wanted && !s->parked_reading && s->parked_due_us != SIMFILL_NEVER &&
@@ -58,7 +61,10 @@ void simfill_work(struct simfill *s, const struct input *in, struct effects *fx)
 {
     if (s->phase != SIMFILL_FOLLOWING || s->resting)
         return;
-    batch_start(s, in, fx, false);
+    bool gathers = !s->batch.under_way && gather_waits(&s->gather, s->window.count, in->now_us);
+    s->gather_until_us = gathers ? gather_until_us(&s->gather) : 0;
+    if (!gathers)
+        batch_start(s, in, fx, false);
     lookup_start(s, fx);
     parked_start(s, in, fx);
     intake_catch_up(s, fx);

@@ -7,6 +7,7 @@
 #define TB_SIMFILL_STATE_H
 
 #include "../../common/follow.h"
+#include "../../common/gather.h"
 #include "core.h"
 #include "executions.pb-c.h"
 #include "store.h"
@@ -85,6 +86,8 @@ struct simfill {
     struct window window;
     struct fill_batch batch;
     struct lookups lookups;
+    struct gather gather;
+    int64_t gather_until_us; /* under load: the next batch begins then; 0 = as soon as something is due */
 
     uint32_t fetch_limit; /* of the read under way */
     uint64_t polled_next; /* follow.next at the last poll */

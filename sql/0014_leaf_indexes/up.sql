@@ -2,10 +2,13 @@
 -- the tree and in the way of every fixed offset behind it. A leaf is one region's, so its own indexes leave it out: 14 % fewer
 -- instructions per order over sequencer, simfill and balance together. What is unique stays unique: a row's region decides its leaf.
 
--- Effect: makes the indexes of a region's leaves; nothing where they are there already.
-CREATE FUNCTION region_indexes(a_region text) RETURNS void LANGUAGE plpgsql AS $$
+-- Effect: gives a region's leaves their indexes and says how rarely they are to be vacuumed: rows are only ever added, and plans do not go by
+-- statistics (roles.sql), so with the defaults vacuum and analyze took up to a tenth of the machine under load and gained nothing. Nothing where it is
+-- done already.
+CREATE FUNCTION region_finish_leaves(a_region text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   made record;
+  base text;
 BEGIN
   FOR made IN SELECT * FROM (VALUES
       ('orders',     'seq',      'UNIQUE', '(seq)'),
@@ -24,6 +27,10 @@ BEGIN
     EXECUTE format('CREATE %s INDEX IF NOT EXISTS %I ON %I %s', made.kind, 'ix_' || made.name || '_' || leaf_name(made.base, a_region),
                    leaf_name(made.base, a_region), made.definition);
   END LOOP;
+  FOREACH base IN ARRAY ARRAY['orders', 'executions', 'outbox', 'ledger'] LOOP
+    EXECUTE format('ALTER TABLE %I SET (autovacuum_vacuum_insert_threshold = 1000000, autovacuum_vacuum_insert_scale_factor = 0.5, '
+                   'autovacuum_analyze_threshold = 10000, autovacuum_analyze_scale_factor = 0.5)', leaf_name(base, a_region));
+  END LOOP;
 END $$;
 
 -- As in 0001_streams, with the leaves' own indexes.
@@ -37,7 +44,7 @@ BEGIN
   FOREACH base IN ARRAY ARRAY['orders', 'executions', 'outbox', 'ledger'] LOOP
     EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF %I FOR VALUES IN (%L)', leaf_name(base, a_region), base, a_region);
   END LOOP;
-  PERFORM region_indexes(a_region);
+  PERFORM region_finish_leaves(a_region);
   INSERT INTO stream_heads (region, stream)
     SELECT a_region, s FROM unnest(ARRAY['orders', 'executions', 'balances', 'ops', 'outbox']) s ON CONFLICT DO NOTHING;
   INSERT INTO cursors (region, consumer, stream)
@@ -49,7 +56,7 @@ DECLARE
   known text;
 BEGIN
   FOR known IN SELECT DISTINCT region FROM stream_heads LOOP
-    PERFORM region_indexes(known);
+    PERFORM region_finish_leaves(known);
   END LOOP;
 END $$;
 

@@ -1,4 +1,4 @@
-/* What a list read touches does not grow with history: by PostgreSQL's own counters, no read of a page scans a table
+/* What a list read or a probe touches does not grow with history: by PostgreSQL's own counters, none scans a table
  * from end to end, and none looks at more rows than a bound that has nothing to do with how many there are.
  * TB_TEST_ROWS sets how many orders there are (some millions by hand; see docs/TESTING.md). */
 #include <inttypes.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api_fixture.h"
+#include "base.h"
 #include "check_main.h"
 #include "testdb.h"
 
@@ -54,10 +55,11 @@ static void make_history(void)
 }
 
 #define NEWEST "9223372036854775807"
-static const struct {
+struct read {
     const char *call;
     int64_t touched_max; /* rows looked at */
-} reads[] = {
+};
+static const struct read reads[] = {
     {"api_orders('nl-1', NULL, NULL, NULL, NULL, " NEWEST ", 50)", 400},
     {"api_orders('nl-1', 'clusius', NULL, NULL, NULL, " NEWEST ", 50)", 600},
     {"api_orders('nl-1', 'clusius', 2, 1, NULL, " NEWEST ", 50)", 3000},
@@ -93,18 +95,26 @@ static const struct {
     {"api_trace('nl-1', md5('777')::uuid)", 30},
 };
 
-/* Effect: carries out a read as the gateway's role. Return: whether it looked at no more rows than it may, by index. */
-static bool costs_little(const char *call, int64_t touched_max, const char *statistics)
+/* What the reconciler asks all the time. */
+static const struct read probes[] = {
+    {"reconciler_probe('nl-1', now(), '', 2000)", 100},
+    {"reconciler_audit_step('nl-1', now(), 200)", 4000},
+};
+
+/* Effect: carries out a read as the actor's role. Return: whether it looked at no more rows than it may, by index. */
+static bool costs_little(const char *role, const struct read *read, const char *statistics)
 {
+    const char *call = read->call;
+    int64_t touched_max = read->touched_max;
     char *counters =
         testdb_text(url,
-                    "SET ROLE tb_gateway; SELECT * FROM %s; SELECT set_config('tb.begin', clock_timestamp()::text, "
+                    "SET ROLE %s; SELECT * FROM %s; SELECT set_config('tb.begin', clock_timestamp()::text, "
                     "false); SELECT * FROM %s; "
                     "SELECT coalesce(sum(seq_tup_read), 0) / 2 || ' ' || coalesce(sum(coalesce(idx_tup_fetch, 0)), 0) "
                     "/ 2 || ' ' || extract(epoch FROM clock_timestamp() - current_setting('tb.begin')::timestamptz) * "
                     "1000 FROM pg_stat_xact_user_tables "
                     "WHERE relname ~ '^(orders|executions|ledger|outbox|candles|dead_letters|balance_events|ops_)'",
-                    call, call);
+                    role, call, call);
     double scanned = 0, fetched = 0, milliseconds = 0;
     ck_assert_int_eq(sscanf(counters, "%lf %lf %lf", &scanned, &fetched, &milliseconds), 3);
     free(counters);
@@ -117,19 +127,28 @@ static bool costs_little(const char *call, int64_t touched_max, const char *stat
     return scanned <= 0 && fetched <= (double)touched_max;
 }
 
+/* Return: how many of them cost too much. */
+static int costly(const char *statistics)
+{
+    int wrong = 0;
+    for (size_t i = 0; i < TB_ARRAY_SIZE(reads); i++)
+        wrong += costs_little("tb_gateway", &reads[i], statistics) ? 0 : 1;
+    for (size_t i = 0; i < TB_ARRAY_SIZE(probes); i++)
+        wrong += costs_little("tb_reconciler", &probes[i], statistics) ? 0 : 1;
+    return wrong;
+}
+
 START_TEST(no_page_costs_more_when_history_grows)
 {
     int wrong = 0;
     make_history();
     /* A new database: nothing has ever been analyzed, and statements are planned from guesses. */
-    for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++)
-        wrong += costs_little(reads[i].call, reads[i].touched_max, "never analyzed") ? 0 : 1;
+    wrong += costly("never analyzed");
     ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM pg_statistic s JOIN pg_class c ON c.oid = s.starelid "
                                          "WHERE c.relname ~ '^(orders|executions|ledger|candles)'"),
                      0);        /* autovacuum was not faster */
     testdb_run(url, "ANALYZE"); /* as autovacuum does in its time */
-    for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++)
-        wrong += costs_little(reads[i].call, reads[i].touched_max, "analyzed") ? 0 : 1;
+    wrong += costly("analyzed");
     ck_assert_int_eq(wrong, 0);
 }
 END_TEST

@@ -1,5 +1,5 @@
 # The lower modules of the actor kit.
-foreach(module base err arena money config log clock ids fault inject metrics follow core)
+foreach(module base err arena money config log clock ids fault inject metrics follow gather core)
   add_check_test(test_${module} LABEL unit
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/test_${module}.c ${CMAKE_SOURCE_DIR}/tests/lib/child.c LIBS PkgConfig::JANSSON)
 endforeach()

@@ -21,6 +21,31 @@ static struct bench bench;
 
 /* --- the outbox --- */
 
+START_TEST(under_load_the_next_batch_gathers_and_one_alone_does_not_wait)
+{
+    bench_open(&bench, 100, 5);
+    bench.rows_count = 0; /* nothing is there yet */
+    bench_start(&bench);
+    bench.rows_count = 100;
+    bench_offer(&bench, 1, 1);
+    bench_step(&bench, (struct input){.kind = INPUT_FLUSH});
+    ck_assert_uint_eq(bench.calls_count, 1); /* at once */
+    bench_settle(&bench);
+    bench_offer(&bench, 2, GATHER_LOAD_ROWS);
+    bench_step(&bench, (struct input){.kind = INPUT_FLUSH});
+    ck_assert_uint_eq(bench.calls_count, 1); /* the one before was no load */
+    bench_answer(&bench, STORE_DONE);
+    bench_offer(&bench, 2 + GATHER_LOAD_ROWS, 5);
+    bench_step(&bench, (struct input){.kind = INPUT_FLUSH});
+    ck_assert_uint_eq(bench.calls_count, 0); /* this one was: gather */
+    ck_assert_int_gt(bench.timers[BALANCE_TIMER_GATHER], bench.now_us);
+    bench_offer(&bench, 7 + GATHER_LOAD_ROWS, 94 - GATHER_LOAD_ROWS);
+    bench_settle(&bench);
+    bench_check(&bench);
+    bench_close(&bench);
+}
+END_TEST
+
 START_TEST(recovery_reads_what_is_after_the_cursor_and_settles_it)
 {
     bench_open(&bench, 3000, 5); /* more than one read */
@@ -533,7 +558,8 @@ START_TEST(accounts_are_opened_before_anything_is_settled_and_once)
 }
 END_TEST
 
-CHECK_MAIN("balance_core", tcase_add_test(cases, recovery_reads_what_is_after_the_cursor_and_settles_it);
+CHECK_MAIN("balance_core", tcase_add_test(cases, under_load_the_next_batch_gathers_and_one_alone_does_not_wait);
+           tcase_add_test(cases, recovery_reads_what_is_after_the_cursor_and_settles_it);
            tcase_add_test(cases, a_message_is_settled_at_flush_as_one_batch_and_published_after_its_commit);
            tcase_add_test(cases, duplicates_overlaps_and_reordered_messages_settle_each_row_once);
            tcase_add_test(cases, a_lost_last_message_is_found_by_the_slow_poll);
