@@ -72,7 +72,7 @@ END_TEST
 START_TEST(an_entry_is_part_of_the_balance_as_of_its_own_time)
 {
     persona("historian");
-    char id[64], name[32], path[128];
+    char id[64], name[48], path[128];
     for (int i = 0; i < 8; i++) {
         snprintf(name, sizeof name, "historian-%d", i);
         contract_order(name, "\"userId\":\"historian\",\"side\":\"SELL\",\"quantity\":1,\"price\":\"1.00\"", id);
