@@ -59,8 +59,7 @@ instance_run_dir() {
 
 # SERVICE_USER: whom the data belongs to; for new data ourselves, and never root.
 service_user_find() {
-  SERVICE_USER=$(id -un)
-  ((EUID != 0)) || SERVICE_USER=$SERVICE_USER_DEFAULT
+  service_user_choose
   if [[ -e $DATA/layout ]]; then
     SERVICE_USER=$(stat -c %U -- "$DATA")
   elif [[ -d $DATA && ! -x $DATA ]]; then
@@ -71,6 +70,12 @@ service_user_find() {
     fail "$DATA belongs to the user $SERVICE_USER" "Run this as $SERVICE_USER or with sudo, or use another --data directory."
   fi
   AS_SERVICE=()
+}
+
+# Effect: SERVICE_USER is who runs what nobody owns yet: us, or the system user when we are root.
+service_user_choose() {
+  SERVICE_USER=$(id -un)
+  ((EUID != 0)) || SERVICE_USER=$SERVICE_USER_DEFAULT
 }
 
 # Effect: makes the system user where it is missing, and AS_SERVICE the words that run a command as that user. Below a directory that

@@ -147,10 +147,17 @@ test_show_failures() {
 # The page: types, format and Vitest, and beside them Chromium against real actors: one system whose screens are looked at, one that is used, stopped and
 # killed; then their audits. What measures how quick the page is has the machine to itself, at the end. Steps run side by side, so they count by lines in a file, and one that left no line has failed.
 UI_TEST_STEPS=(types format size vitest look use load audit-look audit-use)
+# Effect: builds the page as "up" does, but for no instance.
+test_ui_build() {
+  service_user_choose
+  DATA=$TULIP_HOME BIN=$TULIP_HOME/build/release/bin
+  ui_build
+}
+
 test_ui() {
   local begin=$SECONDS passed failed step
   UI_TEST_PLACE=$(mktemp -d /tmp/tulip-test-ui-XXXXXX)
-  if (ui_packages test) && (install_missing "${PACKAGES_TEST_UI[@]}") && (ui_build); then
+  if (ui_packages test) && (install_missing "${PACKAGES_TEST_UI[@]}") && (test_ui_build); then
     ui_use_node
     trap 'test_ui_down' EXIT
     test_ui_static &

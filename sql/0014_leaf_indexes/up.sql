@@ -3,8 +3,8 @@
 -- instructions per order over sequencer, simfill and balance together. What is unique stays unique: a row's region decides its leaf.
 
 -- Effect: gives a region's leaves their indexes and says how rarely they are to be vacuumed: rows are only ever added, and plans do not go by
--- statistics (roles.sql), so with the defaults vacuum and analyze took up to a tenth of the machine under load and gained nothing. Nothing where it is
--- done already.
+-- statistics (roles.sql), so with the defaults vacuum and analyze took up to a tenth of the machine under load and gained nothing. Where it is done
+-- already nothing is so much as locked: this runs at every start and upgrade, beside writers.
 CREATE FUNCTION region_finish_leaves(a_region text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   made record;
@@ -24,10 +24,12 @@ BEGIN
       ('ledger',     'once',     'UNIQUE', '(order_seq, owner, account, reason)'), -- exactly once (rule 4)
       ('ledger',     'seq',      '',       '(seq)')) AS v (base, name, kind, definition)
   LOOP
-    EXECUTE format('CREATE %s INDEX IF NOT EXISTS %I ON %I %s', made.kind, 'ix_' || made.name || '_' || leaf_name(made.base, a_region),
+    CONTINUE WHEN EXISTS (SELECT FROM pg_class WHERE relname = 'ix_' || made.name || '_' || leaf_name(made.base, a_region));
+    EXECUTE format('CREATE %s INDEX %I ON %I %s', made.kind, 'ix_' || made.name || '_' || leaf_name(made.base, a_region),
                    leaf_name(made.base, a_region), made.definition);
   END LOOP;
   FOREACH base IN ARRAY ARRAY['orders', 'executions', 'outbox', 'ledger'] LOOP
+    CONTINUE WHEN EXISTS (SELECT FROM pg_class WHERE oid = leaf_name(base, a_region)::regclass AND reloptions IS NOT NULL);
     EXECUTE format('ALTER TABLE %I SET (autovacuum_vacuum_insert_threshold = 1000000, autovacuum_vacuum_insert_scale_factor = 0.5, '
                    'autovacuum_analyze_threshold = 10000, autovacuum_analyze_scale_factor = 0.5)', leaf_name(base, a_region));
   END LOOP;
@@ -50,6 +52,10 @@ BEGIN
   INSERT INTO cursors (region, consumer, stream)
     VALUES (a_region, 'simfill', 'orders'), (a_region, 'balance', 'outbox'), (a_region, 'balance', 'ops') ON CONFLICT DO NOTHING;
 END $$;
+
+-- All at once and in the order in which writers take them, or a batch that is under way and this could wait for each other. An upgrade's writers
+-- wait here until the indexes are made: some seconds for each million orders.
+LOCK TABLE orders, executions, outbox, ledger IN ACCESS EXCLUSIVE MODE;
 
 DO $$
 DECLARE
