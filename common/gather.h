@@ -1,6 +1,6 @@
 /* gather: lets a stage behind the acknowledgement take fewer, larger batches under load. A transaction costs as much
- * as ten of its rows; whoever comes alone is not kept waiting. After a batch of GATHER_LOAD_ROWS or more the next one
- * begins GATHER_US after that one began, or when GATHER_ROWS wait. Pure.
+ * as five to ten of its rows; whoever comes alone is not kept waiting. After a batch of GATHER_LOAD_ROWS or more the
+ * next one begins GATHER_US after that one began, or when GATHER_ROWS wait. Pure.
  *
  *   if (gather_waits(&stage->gather, waiting, now_us)) set a timer to gather_until_us(&stage->gather);
  *   else { gather_began(&stage->gather, rows, now_us); … } */
