@@ -1,4 +1,6 @@
 /* Simfill's SQL: store.h's procedures as prepared statements (sql/0003_simfill). */
+#include "executions.pb-c.h"
+#include "money.h"
 #include "procs.h"
 
 enum { TRACE_BYTES = 16, COLUMN_NEXT_DUE = 20 };
@@ -126,6 +128,30 @@ static void encode_read_parked(const void *args, struct db_params *params)
     db_add_int8_array(params, a->order_seqs, a->count);
 }
 
+/* Effect: adds the candle of the trades among the executions as an array: open, high, low, close (cents), quantity,
+ * notional (cents), trades; empty when there are none. Bounded: SIMFILL_ROWS_MAX times the dearest order fits. */
+static void add_candle(struct db_params *params, const struct simfill_append_args *a)
+{
+    enum { OPEN, HIGH, LOW, CLOSE, QUANTITY, NOTIONAL, TRADES, CANDLE_COUNT };
+    int64_t candle[CANDLE_COUNT] = {0};
+    struct money notional = {0};
+    for (size_t i = 0; i < a->execution_count; i++) {
+        if (a->execution_types[i] != TB__EXECUTION_RECORD__TYPE__TRADE_EXECUTED)
+            continue;
+        int64_t price_cents = a->execution_prices_cents[i];
+        bool is_first = candle[TRADES] == 0;
+        candle[OPEN] = is_first ? price_cents : candle[OPEN];
+        candle[HIGH] = is_first || price_cents > candle[HIGH] ? price_cents : candle[HIGH];
+        candle[LOW] = is_first || price_cents < candle[LOW] ? price_cents : candle[LOW];
+        candle[CLOSE] = price_cents;
+        candle[QUANTITY] += a->execution_quantities[i];
+        tb_assert(money_add(notional, money_cents(a->execution_notionals_cents[i]), &notional));
+        candle[TRADES]++;
+    }
+    candle[NOTIONAL] = notional.cents;
+    db_add_int8_array(params, candle, candle[TRADES] > 0 ? CANDLE_COUNT : 0);
+}
+
 static void encode_append(const void *args, struct db_params *params)
 {
     const struct simfill_append_args *a = args;
@@ -159,6 +185,7 @@ static void encode_append(const void *args, struct db_params *params)
     db_add_int8_array(params, a->park_order_seqs, a->park_count);
     db_add_int8_array(params, a->park_due_at_us, a->park_count);
     db_add_int8_array(params, a->unpark_order_seqs, a->unpark_count);
+    add_candle(params, a);
 }
 
 static void *decode_nothing(const struct db_rows *rows, struct arena *arena, struct err *err)
@@ -179,6 +206,6 @@ const struct actor_proc simfill_procs[SIMFILL_PROC_COUNT] = {
     [SIMFILL_APPEND] =
         {"append",
          "SELECT simfill_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
-         "$20, $21, $22, $23, $24, $25, $26, $27)",
+         "$20, $21, $22, $23, $24, $25, $26, $27, $28)",
          encode_append, decode_nothing},
 };

@@ -94,7 +94,7 @@ static const struct corruption {
      "UPDATE ledger SET order_seq = 999 WHERE order_seq = 1; INSERT INTO parked_orders VALUES ('nl-1', 1, NULL)"},
     {"a final record is of another user", "I5", "UPDATE executions SET user_id = 'oosterwijck' WHERE order_seq = 3"},
     {"a key is used twice", "I6",
-     "DROP INDEX ix_key_orders_nl_1; UPDATE orders SET idempotency_key = 'k1' "
+     "DROP INDEX ix_pair_orders_nl_1; UPDATE orders SET idempotency_key = 'k1' "
      "WHERE seq = 2"},
     {"trades are not as planned", "I7",
      "UPDATE executions SET quantity = quantity + d, notional_cents = notional_cents + d * price_cents "

@@ -181,6 +181,25 @@ START_TEST(rebuild_sets_what_the_ledger_says)
 }
 END_TEST
 
+/* Small and large, held and short, added to, reduced, closed and turned: the two rules for a position's cost are one.
+ */
+START_TEST(the_cost_of_a_position_is_the_same_by_batch_and_one_by_one)
+{
+    url = testdb_fresh();
+    ck_assert_int_eq(
+        testdb_integer(
+            url,
+            "SELECT count(*) FROM (SELECT (hashint4(i) %% (CASE i %% 3 WHEN 0 THEN 5 ELSE 1000000 END))::bigint AS "
+            "held, (hashint4(-i) %% 2000000000)::bigint * (CASE i %% 2 WHEN 0 THEN 1 ELSE 1000000 END) AS cost, "
+            "(abs(hashint4(i * 7) %% (CASE i %% 4 WHEN 0 THEN 1000000 ELSE 10 END)) + 1) AS filled, "
+            "(1 + i %% 2)::smallint AS side, (hashint4(i * 11) %% 100000000)::bigint AS delta "
+            "FROM generate_series(1, 50000) i) f "
+            "WHERE position_cost(cost, 0, held, CASE side WHEN 1 THEN filled ELSE -filled END, delta) <> "
+            "(position_take(ARRAY[held, cost], NULL, NULL, side, filled, delta))[2]"),
+        0);
+}
+END_TEST
+
 START_TEST(a_compensation_gives_back_the_tulips_too)
 {
     open_books();
@@ -286,6 +305,7 @@ CHECK_MAIN("money_sql", tcase_set_timeout(cases, 120);
            tcase_add_test(cases, rows_that_are_not_there_are_no_batch);
            tcase_add_test(cases, a_former_writer_is_fenced_off);
            tcase_add_test(cases, an_overflow_is_an_error_and_an_order_is_settled_at_most_once);
+           tcase_add_test(cases, the_cost_of_a_position_is_the_same_by_batch_and_one_by_one);
            tcase_add_test(cases, rebuild_sets_what_the_ledger_says);
            tcase_add_test(cases, a_compensation_gives_back_the_tulips_too);
            tcase_add_test(cases, personas_are_created_changed_deleted_and_restored_with_one_event_each);

@@ -113,6 +113,16 @@ static void check_books(void)
                                     "AND NOT EXISTS (SELECT FROM executions x WHERE x.order_seq = o.seq AND x.leg = 0) "
                                     "AND NOT EXISTS (SELECT FROM parked_orders p WHERE p.order_seq = o.seq)"),
                      0);
+    ck_assert_int_eq(
+        testdb_integer(
+            url, "SELECT count(*) FROM candles c FULL JOIN (SELECT date_bin('1 minute', created_at, 'epoch') AS at, "
+                 "(array_agg(price_cents ORDER BY seq))[1] AS opened, max(price_cents) AS high, min(price_cents) AS "
+                 "low, (array_agg(price_cents ORDER BY seq DESC))[1] AS closed, sum(quantity) AS quantity, "
+                 "sum(notional_cents) AS notional, count(*) AS trades FROM executions WHERE type = 1 GROUP BY 1) t "
+                 "ON t.at = c.start_at WHERE (c.open_cents, c.high_cents, c.low_cents, c.close_cents, c.quantity, "
+                 "c.notional_cents, c.trades) IS DISTINCT FROM (t.opened, t.high, t.low, t.closed, t.quantity, "
+                 "t.notional, t.trades)"),
+        0);
 }
 
 /* Effect: waits until the cursor has come to the end of the orders stream. */
