@@ -460,6 +460,7 @@ static int open_endpoint(struct bus_link *link, const char *endpoint, struct err
     } else if (link->guarded) {
         return err_set(err, "%s beside tcp endpoints with CURVE is not supported", endpoint);
     }
+    zwatch_touch(link->watched);
     return link->binds ? bind_link(link, endpoint, err) : connect_link(link, endpoint, err);
 }
 
@@ -604,6 +605,7 @@ void bus_close(struct bus_link **link)
 /* Return: false when the frame was not taken; it is closed then. */
 static bool send_frame(struct bus_link *link, zmq_msg_t *frame, int flags)
 {
+    zwatch_touch(link->watched);
     if (zmq_msg_send(frame, link->raw, flags | ZMQ_DONTWAIT) >= 0)
         return true;
     zmq_msg_close(frame);

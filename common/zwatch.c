@@ -6,12 +6,13 @@
 #include "base.h"
 
 struct zwatch_socket {
-    ev_io io; /* only wakes the loop */
+    ev_io io; /* level-triggered: readable until the socket is asked */
     struct zwatch *watch;
     zwatch_pending *pending;
     zwatch_take *take;
     void *arg;
-    bool waiting; /* had a message when last asked */
+    bool touched; /* to be asked: its descriptor was readable, or it was used since it was asked */
+    bool waiting; /* had a message when last asked, and taking has not come to the end */
     bool removed; /* freed at the end of the burst */
 };
 
@@ -33,8 +34,8 @@ struct zwatch {
 static void on_io(struct ev_loop *ev, ev_io *watcher, int revents)
 {
     (void)ev;
-    (void)watcher;
     (void)revents;
+    ((struct zwatch_socket *)watcher->data)->touched = true;
 }
 
 static void on_idle(struct ev_loop *ev, ev_idle *watcher, int revents)
@@ -44,13 +45,19 @@ static void on_idle(struct ev_loop *ev, ev_idle *watcher, int revents)
     (void)revents;
 }
 
-/* Asks every socket, whatever its descriptor said: the edge may be gone. */
-static bool ask_all(struct zwatch *watch)
+/* Asks every socket that something happened to, whatever its descriptor says now: the edge may be gone. Return: whether
+ * any has a message. */
+static bool ask_touched(struct zwatch *watch)
 {
     bool any = false;
     for (size_t i = 0; i < watch->count; i++) {
         struct zwatch_socket *socket = watch->sockets[i];
-        socket->waiting = !socket->removed && socket->pending(socket->arg);
+        if (socket->removed) {
+            socket->waiting = false;
+        } else if (socket->touched && !socket->waiting) {
+            socket->touched = false;
+            socket->waiting = socket->pending(socket->arg);
+        }
         any = any || socket->waiting;
     }
     return any;
@@ -60,7 +67,7 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int revents)
 {
     (void)revents;
     struct zwatch *watch = watcher->data;
-    if (ask_all(watch))
+    if (ask_touched(watch))
         ev_idle_start(ev, &watch->idle);
 }
 
@@ -96,6 +103,7 @@ static size_t run_burst(struct zwatch *watch)
         struct zwatch_socket *socket = watch->sockets[at++ % count];
         if (!socket->waiting)
             continue;
+        socket->touched = true;
         bool got = !socket->removed && socket->take(socket->arg);
         taken += got ? 1 : 0;
         if (!got) {
@@ -112,7 +120,7 @@ static void on_check(struct ev_loop *ev, ev_check *watcher, int revents)
     (void)revents;
     struct zwatch *watch = watcher->data;
     ev_idle_stop(ev, &watch->idle);
-    if (watch->bursting || !ask_all(watch))
+    if (watch->bursting || !ask_touched(watch))
         return;
     watch->bursting = true;
     size_t taken = run_burst(watch);
@@ -167,7 +175,9 @@ struct zwatch_socket *zwatch_add(struct zwatch *watch, int fd, zwatch_pending *p
     socket->pending = pending;
     socket->take = take;
     socket->arg = arg;
+    socket->touched = true; /* what came before this is not told any more */
     ev_io_init(&socket->io, on_io, fd, EV_READ);
+    socket->io.data = socket;
     ev_io_start(watch->ev, &socket->io);
     if (watch->count == watch->capacity) {
         watch->capacity = watch->capacity == 0 ? 8 : watch->capacity * 2;
@@ -175,6 +185,11 @@ struct zwatch_socket *zwatch_add(struct zwatch *watch, int fd, zwatch_pending *p
     }
     watch->sockets[watch->count++] = socket;
     return socket;
+}
+
+void zwatch_touch(struct zwatch_socket *socket)
+{
+    socket->touched = true;
 }
 
 void zwatch_remove(struct zwatch_socket **socket)

@@ -16,7 +16,7 @@ enum { ROUND_TRIPS = 60000 };
 #else
 enum { ROUND_TRIPS = 170000 };
 #endif
-enum { WINDOW_MAX = 200, STALL_SECONDS = 50 };
+enum { WINDOW_MAX = 200, STALL_SECONDS = 50, SEND_US = 200 };
 
 static void *context;
 static struct loop *loop;
@@ -83,6 +83,7 @@ static struct {
     unsigned seed;
     int sent, back;
     bool send_at_turn_end;
+    bool by_timer; /* only a timer sends */
 } pump;
 
 static void *echo(void *socket)
@@ -103,6 +104,7 @@ static void send_some(void)
     while (pump.sent < ROUND_TRIPS && pump.sent - pump.back < window)
         if (zmq_send(pump.end.socket, &pump.sent, sizeof pump.sent, ZMQ_DONTWAIT) >= 0)
             pump.sent++;
+    zwatch_touch(pump.end.watched);
 }
 
 static bool take_echo(void *arg)
@@ -114,6 +116,8 @@ static bool take_echo(void *arg)
     pump.back++;
     if (pump.back == ROUND_TRIPS)
         loop_stop(loop);
+    else if (pump.by_timer)
+        return true;
     else if (rand_r(&pump.seed) % 2 == 0)
         send_some();
     else
@@ -130,21 +134,31 @@ static void on_turn_end(void *arg)
     pump.send_at_turn_end = false;
 }
 
-START_TEST(a_million_messages_both_ways_do_not_stall_without_any_timer)
+/* In a turn in which nothing was taken, while answers come: what it sends swallows the edge of one that just came. */
+static void on_send_timer(void *arg)
 {
-    static const size_t bursts[] = {1, 3, 256};
+    (void)arg;
+    send_some();
+}
+
+static void run_pump(size_t burst, bool by_timer)
+{
     pthread_t thread;
     void *broken = NULL;
-    pump.seed = 20261122u + (unsigned)_i;
+    pump.seed = 20261122u + (unsigned)burst;
     pump.sent = pump.back = 0;
-    pump.send_at_turn_end = true;
+    pump.send_at_turn_end = !by_timer;
+    pump.by_timer = by_timer;
     void *other = open_socket("inproc://million", 1);
     pump.end.socket = open_socket("inproc://million", 0);
     signal(SIGALRM, on_alarm);
     alarm(STALL_SECONDS);
     ck_assert_int_eq(pthread_create(&thread, NULL, echo, other), 0);
-    struct zwatch *watch = zwatch_new(loop, bursts[_i], NULL, NULL);
+    struct zwatch *watch = zwatch_new(loop, burst, NULL, NULL);
     struct loop_prepare *prepare = loop_prepare_new(loop, on_turn_end, NULL);
+    struct loop_timer *timer = loop_timer_new(loop, on_send_timer, NULL);
+    if (by_timer)
+        loop_timer_set(timer, 0, SEND_US);
     pump.end.watched = zwatch_add(watch, fd_of(pump.end.socket), pending, take_echo, &pump.end);
     loop_run(loop);
     alarm(0);
@@ -154,8 +168,21 @@ START_TEST(a_million_messages_both_ways_do_not_stall_without_any_timer)
     zwatch_remove(&pump.end.watched);
     zwatch_free(&watch);
     loop_prepare_free(&prepare);
+    loop_timer_free(&timer);
     zmq_close(pump.end.socket);
     zmq_close(other);
+}
+
+START_TEST(a_million_messages_both_ways_do_not_stall_without_any_timer)
+{
+    static const size_t bursts[] = {1, 3, 256};
+    run_pump(bursts[_i], false);
+}
+END_TEST
+
+START_TEST(sends_from_turns_of_their_own_swallow_no_answer)
+{
+    run_pump(256, true);
 }
 END_TEST
 
@@ -262,6 +289,7 @@ int main(void)
     tcase_add_checked_fixture(million, setup, teardown);
     tcase_set_timeout(million, 60);
     tcase_add_loop_test(million, a_million_messages_both_ways_do_not_stall_without_any_timer, 0, 3);
+    tcase_add_test(million, sends_from_turns_of_their_own_swallow_no_answer);
     suite_add_tcase(suite, million);
     TCase *bursts = tcase_create("bursts");
     tcase_add_checked_fixture(bursts, reset_many, teardown);
