@@ -5,6 +5,7 @@
 #include "base.h"
 #include "check_main.h"
 #include "executions.pb-c.h"
+#include "gather.h"
 #include "simfill_model.h"
 
 static struct model model;
@@ -51,6 +52,32 @@ START_TEST(an_order_waits_for_its_time)
     model_pass(&model, 1);
     ck_assert_uint_eq(model.executions_next, 3);
     model_settle(&model, 1000000);
+    model_check(&model);
+    model_close(&model);
+}
+END_TEST
+
+START_TEST(under_load_the_next_batch_gathers_and_one_alone_does_not_wait)
+{
+    enum { BURST = GATHER_LOAD_ROWS };
+    open_ready(1024);
+    for (int i = 0; i < BURST + 2; i++)
+        model_accept(&model, "slow:0", 10, 0);
+    model_message(&model, 1, 1);
+    model_flush(&model);
+    ck_assert_uint_eq(model.terminal_total, 1); /* alone: at once */
+    model_answer_one(&model);
+    model_message(&model, 2, BURST + 1);
+    model_flush(&model);
+    ck_assert_uint_eq(model.terminal_total, BURST + 1); /* the batch before was no load */
+    model_answer_one(&model);
+    model_message(&model, BURST + 2, BURST + 2);
+    model_flush(&model);
+    model_pass(&model, GATHER_US - 1);
+    ck_assert_uint_eq(model.terminal_total, BURST + 1); /* this one was: gather */
+    model_pass(&model, 1);
+    ck_assert_uint_eq(model.terminal_total, BURST + 2);
+    model_settle(&model, 100000);
     model_check(&model);
     model_close(&model);
 }
@@ -275,6 +302,7 @@ END_TEST
 
 CHECK_MAIN("simfill_core", tcase_set_timeout(cases, 120); tcase_add_test(cases, nothing_is_sent_before_the_commit);
            tcase_add_test(cases, an_order_waits_for_its_time);
+           tcase_add_test(cases, under_load_the_next_batch_gathers_and_one_alone_does_not_wait);
            tcase_add_test(cases, a_lost_last_message_is_found_by_the_poll);
            tcase_add_test(cases, a_gap_is_read_and_repeats_are_dropped);
            tcase_add_test(cases, dup_sends_its_adjustment_so_many_times);
