@@ -58,7 +58,7 @@ enum {
     RECONCILER_STEP_ROWS_IDLE = 1000, /* and when there is none: short enough that orders that come do not feel it */
     RECONCILER_STEP_US = 1000000,
     RECONCILER_STEP_IDLE_US = 50000,
-    RECONCILER_STEP_REST = 19, /* times as long as a step took it rests: one twentieth of a processor at most */
+    RECONCILER_STEP_REST = 39, /* times as long as a step took it rests: a fortieth of a processor at most */
     RECONCILER_SAMPLE_SIZE = 2048,
     RECONCILER_REGION_SIZE = 17,
     RECONCILER_ACCOUNT_SIZE = 48,
