@@ -125,8 +125,29 @@ service_pid() {
   pid=$(s6-svstat -o pid "$SERVICES/$1" 2>/dev/null) && ((pid > 0)) && printf '%s\n' "$pid"
 }
 
+# Whether a service's supervisor has a process under it just now (the service's own, or the one that notes its end), as the kernel knows. What
+# s6-svstat says comes from a file, which cannot be written where the disk is full. A supervisor that cannot be found may have one.
+service_has_process() {
+  # shellcheck disable=SC2016 # for the inner shell
+  as_service sh -c 'for pid in $(pgrep -x s6-supervise); do
+    [ "$(readlink "/proc/$pid/cwd")" = "$1" ] || continue
+    pgrep -P "$pid" >/dev/null
+    exit
+  done' look "$SERVICES/$1" 2>/dev/null
+}
 
-# service_stop SECONDS NAME…: asks them to end and waits; whoever has not ended by then is killed.
+# service_wait_down SECONDS NAME: whether it has ended within that time: its supervisor says so, or has had no process for two looks.
+service_wait_down() {
+  local deadline=$((SECONDS + $1)) without=0
+  until as_service s6-svwait -D -t 200 "$SERVICES/$2" 2>/dev/null; do
+    if service_has_process "$2"; then without=0; else without=$((without + 1)); fi
+    ((without < 2)) || return 0
+    ((SECONDS < deadline)) || return 1
+  done
+}
+
+# service_stop SECONDS NAME…: asks them to end and waits; whoever has not ended by then is killed. The database is first told to end at once
+# (SIGQUIT): its log is on the disk, and replayed at the next start.
 service_stop() {
   local seconds=$1 name
   shift
@@ -135,16 +156,39 @@ service_stop() {
   done
   for name in "$@"; do
     s6-svok "$SERVICES/$name" || continue
-    as_service s6-svwait -D -t $((seconds * 1000)) "$SERVICES/$name" 2>/dev/null && continue
+    service_wait_down "$seconds" "$name" && continue
+    if [[ $name == postgres ]]; then
+      warn "postgres did not stop within $seconds s and ends at once; its next start replays its log"
+      as_service s6-svc -q "$SERVICES/$name"
+      ! service_wait_down 5 "$name" || continue
+    fi
     warn "$name did not stop within $seconds s and was killed"
     as_service s6-svc -k "$SERVICES/$name"
-    as_service s6-svwait -D -t 5000 "$SERVICES/$name" || true
+    service_wait_down 5 "$name" || true
   done
+}
+
+# Whether the instance's disk takes some bytes yet.
+disk_takes_bytes() {
+  as_service sh -c 'head -c 65536 /dev/zero >"$1"; state=$?; rm -f -- "$1"; exit "$state"' bytes "$DATA/run/room" 2>/dev/null
+}
+
+# Effect: waits until s6-svscan has gone. A logger that cannot write keeps its lines and does not end: it is killed, and they are lost.
+supervisor_wait_down() {
+  local name seconds=20
+  disk_takes_bytes || seconds=3
+  ! wait_for "$seconds" supervisor_is_down || return 0
+  for name in $(service_names); do
+    as_service s6-svc -kx "$SERVICES/$name/log" 2>/dev/null || true
+  done
+  wait_for 10 supervisor_is_down || return 1
+  warn "the last lines of some logs could not be written and are lost$(disk_takes_bytes || printf ': the disk is full')"
 }
 
 # Effect: stops everything, those first that take work in, the database last. Nothing happens where nothing runs.
 supervisor_stop() {
-  as_service touch -- "$DATA/run/stopping" # see note-death
+  as_service touch -- "$DATA/run/stopping" || # see note-death
+    fail "nothing can be written in $DATA" "Make room on that disk first, but not in $CLUSTER (docs/RUNBOOK.md, \"Disk full\")."
   local name gateways=() others=()
   for name in $(service_names); do
     case $name in
@@ -161,7 +205,7 @@ supervisor_stop() {
     as_service s6-svc -x "$SERVICES/$name" 2>/dev/null || true
     as_service s6-svc -x "$SERVICES/$name/log" 2>/dev/null || true
   done
-  wait_for 20 services_are_unwatched && wait_for 10 supervisor_is_down ||
+  wait_for 20 services_are_unwatched && supervisor_wait_down ||
     fail "the supervisor in $SERVICES did not end" "Look with: ps -ef | grep s6-"
 }
 

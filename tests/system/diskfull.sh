@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # diskfull: the disk under everything (database and logs) is full, first for the tables, then for the WAL too, which PostgreSQL does not survive.
-# Orders are answered 503 and nothing half is stored; no actor dies of it, or hangs in its log; with room everything goes on by itself, clients
-# that send again get each order once, and the audit passes. A tmpfs stands for the disk, so it needs root.
+# Orders are answered 503 and nothing half is stored; no actor dies of it, or hangs in its log; with room everything goes on by itself, ./tulip down
+# ends all the same, clients that send again get each order once, and the audit passes. A tmpfs stands for the disk, so it needs root.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit 1
 # shellcheck source=/dev/null
@@ -104,10 +104,38 @@ cases_of_wal() {
   expect_that "with room everything is ready by itself" soon 900 is_ready "$port"
 }
 
+# What cannot be written is not waited for: down ends, and soon, with nobody left behind; with room all is there again.
+cases_of_down() {
+  local try began
+  fill
+  for try in {1..20}; do
+    orders "late$try" 20 "$PLACE/late"
+    ! grep -q ' 503 ' "$PLACE/late" || break
+  done
+  began=$SECONDS
+  tulip down --data "$DATA"
+  expect "on a full disk everything stops" 0 "stopped"
+  expect_that "within a minute (took $((SECONDS - began)) s)" test $((SECONDS - began)) -lt 60
+  expect_that "and leaves no process behind" nobody_is_left
+  tulip up --data "$DATA" --port "$port" --detach
+  expect "without room it does not start" 1 "no space"
+  make_room
+  tulip up --data "$DATA" --port "$port" --detach
+  expect "with room it starts" 0 "ready"
+}
+
+# shellcheck disable=SC2317
+nobody_is_left() {
+  local left
+  left=$(pgrep -f -- "$DATA/(service|log|postgres)" || true
+    find /proc/[0-9]*/cwd -maxdepth 0 -lname "$DATA/*" 2>/dev/null)
+  [[ -z $left ]] || { printf 'left: %s\n' "$left" && return 1; }
+}
+
 # Clients that were refused, or got no answer, send again with their keys.
 cases_of_clients() {
   local keys
-  cat "$PLACE/before" "$PLACE/full" "$PLACE/dead" >"$PLACE/all"
+  cat "$PLACE/before" "$PLACE/full" "$PLACE/dead" "$PLACE/late" >"$PLACE/all"
   keys=$(wc -l <"$PLACE/all")
   # shellcheck disable=SC2016 # for the inner shell
   cut -d ' ' -f 1 "$PLACE/all" | xargs -P 4 -I{} bash -c 'order "$1"' again {} >"$PLACE/again"
@@ -124,5 +152,6 @@ expect "up" 0 "ready"
 ((CODE == 0)) || cases_end
 cases_of_tables
 cases_of_wal
+cases_of_down
 cases_of_clients
 cases_end
