@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # migrate: brings the schema up to date: sql/roles.sql, then every sql/NNNN_name/up.sql not applied yet, each in a transaction with its row in
-# schema_migrations, then the region, its seed personas and sql/grants.sql. One psql session under an advisory lock does it all, so two
-# launchers may try at once. What was applied never changes: a file whose checksum differs is refused.
+# schema_migrations (a before.sql beside it, which only makes ready and may run again, goes before and outside of it), then the region, its seed
+# personas and sql/grants.sql. One psql session under an advisory lock does it all, so two launchers may try at once. What was applied never
+# changes: an up.sql whose checksum differs is refused.
 
 sql_literal() {
   printf "'%s'" "${1//\'/\'\'}"
@@ -21,6 +22,7 @@ DO \$\$ BEGIN RAISE EXCEPTION 'migration $name was changed after it was applied:
 \\endif
 \\if :applied
 \\else
+$([[ ! -f $folder/before.sql ]] || printf '\\i %s' "$(sql_literal "$folder/before.sql")")
 BEGIN;
 \\i $(sql_literal "$folder/up.sql")
 INSERT INTO schema_migrations (number, name, checksum) VALUES ($number, '$name', '$checksum');
