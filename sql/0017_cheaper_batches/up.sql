@@ -36,7 +36,7 @@ BEGIN
   END LOOP;
 END $$;
 
--- All at once and in the order in which writers take them; they wait here until the indexes are made: some seconds for each million orders.
+-- All at once and in the order in which writers take them. The indexes are there (before.sql), so this takes a moment.
 LOCK TABLE orders, executions, outbox, ledger IN ACCESS EXCLUSIVE MODE;
 
 DO $$
