@@ -2,8 +2,6 @@
 #include "contract.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,70 +55,6 @@ static const char *source_dir(void)
     return source != NULL ? source : ".";
 }
 
-/* Return: the command that runs promtool, NULL when it is not there: "./tulip test" fetches it. */
-static const char *promtool(void)
-{
-    static char fetched[512];
-    snprintf(fetched, sizeof fetched, "%s/build/tools/promtool", source_dir());
-    if (access(fetched, X_OK) == 0)
-        return fetched;
-    return system("command -v promtool >/dev/null") == 0 ? "promtool" : NULL; /* NOLINT: a look into the PATH */
-}
-
-static atomic_bool loading;
-
-static void *load(void *arg)
-{
-    const char *name = arg;
-    for (int i = 0; atomic_load(&loading); i++) {
-        char key[64];
-        snprintf(key, sizeof key, "promtool-%s-%d", name, i);
-        struct api_answer *answer = contract_post(
-            key, "\"userId\":\"clusius\",\"side\":\"BUY\",\"quantity\":1,\"price\":\"1.00\",\"timeInForce\":\"GTC\"");
-        api_free(&answer);
-    }
-    return NULL;
-}
-
-/* Return: promtool's exit status on this text. */
-static int promtool_judges(const char *program, const char *text)
-{
-    char command[600];
-    snprintf(command, sizeof command, "%s check metrics", program);
-    FILE *pipe = popen(command, "w"); /* NOLINT(cert-env33-c): the tool it is about */
-    ck_assert_ptr_nonnull(pipe);
-    ck_assert_uint_eq(fwrite(text, 1, strlen(text), pipe), strlen(text));
-    return pclose(pipe);
-}
-
-START_TEST(metrics_under_load_leave_promtool_nothing_to_say)
-{
-    enum { LOADERS = 4, LOOKS = 5 };
-    static char names[LOADERS][4] = {"a", "b", "c", "d"};
-    const char *program = promtool();
-    pthread_t threads[LOADERS];
-    if (program == NULL) {
-        fprintf(stderr, "promtool is not there: /metrics is not checked with it (./tulip test fetches it)\n");
-        return;
-    }
-    /* That it would find something: a counter without its suffix, a line that is none. */
-    ck_assert_int_ne(promtool_judges(program, "# HELP tb_x X.\n# TYPE tb_x counter\ntb_x 1\n"), 0);
-    ck_assert_int_ne(promtool_judges(program, "tb_y{link=\"a\" 1\n"), 0);
-    atomic_store(&loading, true);
-    for (size_t i = 0; i < LOADERS; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, load, names[i]), 0);
-    for (int i = 0; i < LOOKS; i++) {
-        struct api_answer *answer = api_call(PORT, "GET", "/metrics", NULL, NULL);
-        ck_assert_int_eq(answer->status, 200);
-        ck_assert_msg(promtool_judges(program, answer->body) == 0, "promtool has findings, above");
-        api_free(&answer);
-    }
-    atomic_store(&loading, false);
-    for (size_t i = 0; i < LOADERS; i++)
-        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-}
-END_TEST
-
 /* Return: whether the script finds all that is asked for in this text. */
 static bool all_is_served(const char *text)
 {
@@ -145,19 +79,6 @@ START_TEST(what_rules_alerts_and_the_dashboard_ask_for_is_served)
         lag[0] = 'x';
     ck_assert_msg(!all_is_served(answer->body), "a metric that is not there was not missed");
     api_free(&answer);
-}
-END_TEST
-
-START_TEST(each_alert_fires_on_what_it_is_for_and_on_nothing_else)
-{
-    char command[600];
-    const char *program = promtool();
-    if (program == NULL) {
-        fprintf(stderr, "promtool is not there: the alerts are not tried (./tulip test fetches it)\n");
-        return;
-    }
-    snprintf(command, sizeof command, "%s test rules %s/tests/system/alerts_test.yml", program, source_dir());
-    ck_assert_int_eq(system(command), 0); /* NOLINT(cert-env33-c): the tool it is about */
 }
 END_TEST
 
@@ -245,9 +166,7 @@ TCase *contract_operations(void)
     tcase_set_timeout(part, 60);
     tcase_add_test(part, health_names_every_actor);
     tcase_add_test(part, metrics_are_prometheus_text);
-    tcase_add_test(part, metrics_under_load_leave_promtool_nothing_to_say);
     tcase_add_test(part, what_rules_alerts_and_the_dashboard_ask_for_is_served);
-    tcase_add_test(part, each_alert_fires_on_what_it_is_for_and_on_nothing_else);
     tcase_add_test(part, status_and_config_say_what_runs);
     tcase_add_test(part, invariants_hold_and_a_replay_agrees);
     tcase_add_test(part, events_are_dense_and_a_long_poll_waits_for_the_next);
