@@ -65,6 +65,9 @@ struct actor_proc {
     /* Effect: makes the result struct in arena from the rows. Gives NULL with err set when the rows are not as expected
      * (a bug). */
     void *(*decode)(const struct db_rows *rows, struct arena *arena, struct err *err);
+    /* It only reads and may take minutes: carried out on a second connection, so that nothing waits behind it. Answers
+     * of those aside come in their own order. */
+    bool aside;
 };
 
 struct actor_spec {
@@ -91,6 +94,7 @@ struct actor_spec {
     size_t step_arena_bytes;  /* limit of one step's memory, 0 = 64 MiB */
     bool read_only;           /* the connection may only read */
     int statement_timeout_ms; /* 0 = 10 s */
+    int aside_timeout_ms;     /* of the procedures aside */
     /* Optional: after INPUT_STOP, whether something is still to be finished besides store calls (the driver waits 2 s
      * at most). */
     bool (*busy)(const void *state);

@@ -44,6 +44,18 @@ static void send_message(struct actor *actor, const struct effect *effect)
 
 static void on_result(void *arg, enum db_status status, const struct db_rows *rows, const char *error);
 
+/* Return: whether the call is under way. */
+static bool make_call(struct actor *actor, unsigned number, const struct db_params *params)
+{
+    bool aside = actor->spec->procs[number].aside;
+    if (!actor->started || actor->lifecycle == STATE_DEGRADED)
+        return false;
+    if (aside ? !aside_call(actor, number, params) : !db_call(actor->db, number, params, on_result, actor))
+        return false;
+    push_call(aside ? &actor->aside_calls : &actor->calls, number);
+    return true;
+}
+
 static void call_store(struct actor *actor, const struct effect *effect)
 {
     tb_assert(effect->index < actor->spec->proc_count);
@@ -53,11 +65,8 @@ static void call_store(struct actor *actor, const struct effect *effect)
     if (proc->encode != NULL)
         proc->encode(effect->args, &params);
     fault_point(actor->fault_names[FAULT_BEFORE_COMMIT]);
-    if (actor->started && actor->lifecycle != STATE_DEGRADED &&
-        db_call(actor->db, effect->index, &params, on_result, actor)) {
-        push_call(&actor->calls, effect->index);
+    if (make_call(actor, effect->index, &params))
         return;
-    }
     push_call(&actor->unmade, effect->index);
     loop_timer_set(actor->unmade_timer, 0, 0);
 }
@@ -242,10 +251,10 @@ static enum store_status store_status_of(enum db_status status)
     return STORE_UNKNOWN;
 }
 
-static void on_result(void *arg, enum db_status status, const struct db_rows *rows, const char *error)
+void driver_answered(struct actor *actor, struct call_queue *calls, enum db_status status, const struct db_rows *rows,
+                     const char *error)
 {
-    struct actor *actor = arg;
-    struct store_call call = pop_call(&actor->calls);
+    struct store_call call = pop_call(calls);
     const struct actor_proc *proc = &actor->spec->procs[call.proc];
     begin_input(actor);
     struct input in = {.kind = INPUT_STORE, .proc = call.proc, .status = store_status_of(status), .error = error};
@@ -262,6 +271,12 @@ static void on_result(void *arg, enum db_status status, const struct db_rows *ro
         log_warning("store procedure %s: %s: %s", proc->name, status == DB_FENCED ? "fenced" : "failed", error);
     }
     run_step(actor, &in);
+}
+
+static void on_result(void *arg, enum db_status status, const struct db_rows *rows, const char *error)
+{
+    struct actor *actor = arg;
+    driver_answered(actor, &actor->calls, status, rows, error);
 }
 
 /* Calls of a core that was told that the store is away, or of too many at once: nothing was sent. */

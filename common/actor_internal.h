@@ -1,6 +1,6 @@
 /* actor_internal: what the parts of the skeleton share. actor.c: start and end; actor_lifecycle.c: states, store
- * connection, leadership, links; actor_driver.c: steps and effects; actor_telemetry.c: heartbeats. For these four files
- * only. */
+ * connection, leadership, links; actor_driver.c: steps and effects; actor_aside.c: the second connection;
+ * actor_telemetry.c: heartbeats. For these five files only. */
 #ifndef TB_ACTOR_INTERNAL_H
 #define TB_ACTOR_INTERNAL_H
 
@@ -74,7 +74,8 @@ struct actor {
 
     /* actor_lifecycle.c */
     enum lifecycle_state lifecycle;
-    bool started; /* START was given, and we are no standby since */
+    bool started;     /* START was given, and we are no standby since */
+    bool store_there; /* both connections, where there are two */
     bool leading;
     bool initialised, attached; /* the spec's own parts, to be ended */
     char store_reason[256];     /* why the store is away; each reason is logged once */
@@ -96,6 +97,10 @@ struct actor {
     struct call_queue calls;  /* under way in the database */
     struct call_queue unmade; /* asked for while it was away: answered STORE_UNKNOWN in the next turn */
     struct loop_timer *unmade_timer;
+    struct db *aside; /* the second connection (actor_aside.c), NULL = none */
+    bool aside_up, aside_logged;
+    struct call_queue aside_calls; /* under way on it */
+    size_t aside_abandoned;        /* so many of its next answers are for nobody */
     char fault_names[4][64];
 
     /* actor_telemetry.c */
@@ -115,6 +120,8 @@ const char *lifecycle_name(enum lifecycle_state state);
 void lifecycle_event(struct actor *actor, enum lifecycle_event event);
 /* Effect: starts connecting. Return: 0, or -1 with err. */
 int lifecycle_start(struct actor *actor, struct err *err);
+/* Effect: a connection stands; when none is missing, the store is there. */
+void lifecycle_store_up(struct actor *actor);
 void lifecycle_release(struct actor *actor);
 
 /* actor_driver.c */
@@ -126,6 +133,19 @@ void driver_message(void *open_link, const struct bus_message *message);
 void driver_clear_timers(struct actor *actor);
 /* Return: whether store calls wait for an answer, or a FLUSH is due. */
 bool driver_is_busy(const struct actor *actor);
+/* Effect: gives the core the outcome of the first of these calls. */
+void driver_answered(struct actor *actor, struct call_queue *calls, enum db_status status, const struct db_rows *rows,
+                     const char *error);
+
+/* actor_aside.c */
+/* Effect: starts connecting when a procedure is aside; options are those of the first connection. Return: 0, or -1 with
+ * err. */
+int aside_open(struct actor *actor, const struct db_options *options, const struct db_statement *statements,
+               struct err *err);
+/* Return: as db_call. */
+bool aside_call(struct actor *actor, size_t proc, const struct db_params *params);
+/* Effect: answers what is under way with STORE_UNKNOWN; what comes of it is for nobody. */
+void aside_abandon(struct actor *actor);
 
 /* actor_telemetry.c */
 int telemetry_init(struct actor *actor, struct err *err);

@@ -217,8 +217,11 @@ static void try_lock(void *arg)
         db_try_lock(actor->db, actor->lock_name, on_lock, actor);
 }
 
-static void on_store_up(struct actor *actor)
+void lifecycle_store_up(struct actor *actor)
 {
+    if (actor->store_there || db_current_state(actor->db) != DB_UP || (actor->aside != NULL && !actor->aside_up))
+        return;
+    actor->store_there = true;
     actor->store_reason[0] = '\0';
     log_info("store connected");
     if (actor->spec->leads != NULL)
@@ -231,11 +234,13 @@ static void on_store_down(struct actor *actor, const char *reason)
 {
     bool was_there = actor->lifecycle == STATE_RECOVER || actor->lifecycle == STATE_READY;
     loop_timer_clear(actor->lock_timer);
+    actor->store_there = false;
     if (strcmp(reason, actor->store_reason) != 0) {
         log_warning("store away: %s", reason);
         tb_copy_text(actor->store_reason, sizeof actor->store_reason, reason);
     }
     lifecycle_event(actor, EVENT_STORE_LOST);
+    aside_abandon(actor);
     if (was_there)
         driver_input(actor, INPUT_STORE_LOST);
 }
@@ -245,7 +250,7 @@ static void on_store_state(void *arg, enum db_state state, const char *reason)
     struct actor *actor = arg;
     metrics_gauge(actor->metrics, actor->numbers.store_connected, state == DB_UP ? 1 : 0);
     if (state == DB_UP)
-        on_store_up(actor);
+        lifecycle_store_up(actor);
     else if (state == DB_DOWN)
         on_store_down(actor, reason);
 }
@@ -291,8 +296,9 @@ static int open_store(struct actor *actor, struct err *err)
     for (size_t i = 0; i < actor->spec->proc_count; i++)
         statements[i] = (struct db_statement){actor->spec->procs[i].name, actor->spec->procs[i].sql};
     actor->db = db_new(actor->loop, &options, statements, actor->spec->proc_count, on_store_state, actor, err);
+    int status = actor->db != NULL ? aside_open(actor, &options, statements, err) : -1;
     free(statements);
-    return actor->db == NULL ? -1 : 0;
+    return status;
 }
 
 int lifecycle_start(struct actor *actor, struct err *err)
@@ -310,6 +316,7 @@ int lifecycle_start(struct actor *actor, struct err *err)
 
 void lifecycle_release(struct actor *actor)
 {
+    db_free(&actor->aside);
     db_free(&actor->db); /* gives up the lock: a standby may lead from here on */
     if (actor->links != NULL)
         close_links(actor, true);

@@ -1,7 +1,9 @@
 /* Questions to the reconciler: do the invariants hold, does a replay give what is stored? It reads the whole history,
- * so it takes its time. */
+ * so it takes its time: what is not done within RECONCILER_PATIENCE_US (reconciler/core.h) is answered 503 and goes on.
+ */
 #include "operations.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "json_in.h"
@@ -9,11 +11,17 @@
 
 enum { INVARIANTS_DEADLINE_MS = 60000, REPLAY_DEADLINE_MS = 60000 };
 
-/* Return: whether there is a result; else the problem was answered. */
-static bool answered(struct http_request *request, const ProtobufCMessage *message, Tb__Refusal refusal)
+/* Return: whether there is a result; else the problem was answered. progress: of what is under way. */
+static bool answered(struct http_request *request, const ProtobufCMessage *message, Tb__Refusal refusal,
+                     const char *progress)
 {
+    char detail[160];
+    snprintf(detail, sizeof detail, "It is under way (%.60s). Ask again: it goes on, and its result is kept.",
+             progress);
     if (message == NULL) {
         problem_respond(request, PROBLEM_STORE_UNAVAILABLE, "The reconciler did not answer in time.");
+    } else if (refusal == TB__REFUSAL__REFUSAL_UNDER_WAY) {
+        problem_respond(request, PROBLEM_STORE_UNAVAILABLE, detail);
     } else if (refusal != TB__REFUSAL__REFUSAL_NONE) {
         problem_respond(request, gateway_refusal_problem(refusal), NULL);
     }
@@ -35,7 +43,8 @@ static void write_sample(struct json_out *out, const char *json)
 static void on_checked(struct gateway *gateway, struct http_request *request, const ProtobufCMessage *message)
 {
     const Tb__InvariantsChecked *result = (const Tb__InvariantsChecked *)message;
-    if (!answered(request, message, result != NULL ? result->refusal : TB__REFUSAL__REFUSAL_NONE)) {
+    if (!answered(request, message, result != NULL ? result->refusal : TB__REFUSAL__REFUSAL_NONE,
+                  result != NULL ? result->progress : "")) {
         return;
     }
     bool ok = true;
@@ -73,7 +82,8 @@ void invariants_get(struct gateway *gateway, struct http_request *request)
 static void on_verified(struct gateway *gateway, struct http_request *request, const ProtobufCMessage *message)
 {
     const Tb__ReplayVerified *result = (const Tb__ReplayVerified *)message;
-    if (!answered(request, message, result != NULL ? result->refusal : TB__REFUSAL__REFUSAL_NONE)) {
+    if (!answered(request, message, result != NULL ? result->refusal : TB__REFUSAL__REFUSAL_NONE,
+                  result != NULL ? result->progress : "")) {
         return;
     }
     struct json_out out;

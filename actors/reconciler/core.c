@@ -15,6 +15,7 @@ void reconciler_core_init(struct reconciler_core *core, const struct reconciler_
 void reconciler_core_release(struct reconciler_core *core)
 {
     fleet_release(&core->watch.fleet);
+    export_release(core);
     for (size_t i = 0; i < CUES_COUNT; i++)
         free(core->watch.cues_state[i].asked_data);
 }
@@ -45,6 +46,7 @@ static void start(struct reconciler_core *core, const struct input *in, struct e
     core->asked_count = 0;
     watch_start(core, in, fx);
     faults_start(core);
+    export_start(core, in, fx);
     ask_probe(core, in, fx); /* READY when it is answered: then our functions and rights are there */
 }
 
@@ -137,6 +139,11 @@ static void store_result(struct reconciler_core *core, const struct input *in, s
     case RECONCILER_PROC_PAGE:
         jobs_page(core, in, fx);
         break;
+    case RECONCILER_PROC_SPANS:
+        export_answered(core, in, fx);
+        break;
+    case RECONCILER_PROC_SPANS_DONE:
+        break; /* what did not move is asked for again */
     default:
         tb_assert_failed("a procedure of ours", __FILE__, __LINE__);
     }
@@ -145,9 +152,19 @@ static void store_result(struct reconciler_core *core, const struct input *in, s
 static void leave(struct reconciler_core *core, enum reconciler_phase phase, struct effects *fx)
 {
     jobs_refuse_all(core, fx);
+    export_stop(core, fx);
     core->phase = phase;
     effects_timer_clear(fx, RECONCILER_TIMER_PROBE);
     effects_timer_clear(fx, RECONCILER_TIMER_STEP);
+}
+
+static void external(struct reconciler_core *core, const struct input *in, struct effects *fx)
+{
+    const struct reconciler_external *external = in->external;
+    if (external->faults)
+        faults_see(core, in, external->faults, fx);
+    if (external->posted)
+        export_posted(core, in, external->posted, fx);
 }
 
 void reconciler_core_step(void *state, const struct input *in, struct effects *fx)
@@ -173,6 +190,10 @@ void reconciler_core_step(void *state, const struct input *in, struct effects *f
             ask_step(core, in, fx);
         else if (in->timer == RECONCILER_TIMER_WATCH)
             watch_look(core, in, fx);
+        else if (in->timer == RECONCILER_TIMER_PATIENCE)
+            jobs_patience(core, in, fx);
+        else if (in->timer == RECONCILER_TIMER_EXPORT)
+            export_timer(core, in, fx);
         break;
     case INPUT_STORE:
         if (core->phase == RECONCILER_RECOVERING || core->phase == RECONCILER_LIVE)
@@ -186,7 +207,7 @@ void reconciler_core_step(void *state, const struct input *in, struct effects *f
         effects_timer_clear(fx, RECONCILER_TIMER_WATCH);
         break;
     case INPUT_EXTERNAL:
-        faults_see(core, in, fx);
+        external(core, in, fx);
         break;
     }
 }

@@ -38,7 +38,8 @@ static void on_look(void *arg)
         count = add(files->in_force, false, faults, count);
         count = add(files->ended, true, faults, count);
     }
-    actor_feed(files->actor, &(struct reconciler_faults){count, faults});
+    struct reconciler_faults seen = {count, faults};
+    actor_feed(files->actor, &(struct reconciler_external){.faults = &seen});
 }
 
 struct fault_files *fault_files_new(struct actor *actor)

@@ -88,10 +88,11 @@ static void ask(struct reconciler_core *core, const struct input *in, struct eff
     effects_call(fx, RECONCILER_PROC_FAULTS, args);
 }
 
-void faults_see(struct reconciler_core *core, const struct input *in, struct effects *fx)
+void faults_see(struct reconciler_core *core, const struct input *in, const struct reconciler_faults *faults,
+                struct effects *fx)
 {
     struct reconciler_fault_watch *watch = &core->fault_watch;
-    if (keep(watch, in->external, in->now_us))
+    if (keep(watch, faults, in->now_us))
         watch->picture++;
     if (core->phase == RECONCILER_LIVE && watch->asked == 0 && watch->told != watch->picture &&
         in->now_us >= watch->retry_at_us)

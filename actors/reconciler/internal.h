@@ -30,8 +30,20 @@ void watch_answered(struct reconciler_core *core, const struct input *in, struct
 /* Effect: START: the table is told anew. */
 void faults_start(struct reconciler_core *core);
 /* Effect: takes the attached part's picture in, and tells the table what it does not know yet. */
-void faults_see(struct reconciler_core *core, const struct input *in, struct effects *fx);
+void faults_see(struct reconciler_core *core, const struct input *in, const struct reconciler_faults *faults,
+                struct effects *fx);
 void faults_answered(struct reconciler_core *core, const struct input *in, struct effects *fx);
+
+/* --- export.c --- */
+/* Effect: START: asks for spans from the cursor on, a moment later. */
+void export_start(struct reconciler_core *core, const struct input *in, struct effects *fx);
+void export_stop(struct reconciler_core *core, struct effects *fx);
+void export_timer(struct reconciler_core *core, const struct input *in, struct effects *fx);
+/* Effect: the spans are there: hands them to the attached part. */
+void export_answered(struct reconciler_core *core, const struct input *in, struct effects *fx);
+void export_posted(struct reconciler_core *core, const struct input *in, const struct reconciler_posted *posted,
+                   struct effects *fx);
+void export_release(struct reconciler_core *core);
 
 /* --- jobs.c --- */
 void jobs_message(struct reconciler_core *core, const struct input *in, struct effects *fx);
@@ -39,6 +51,8 @@ void jobs_message(struct reconciler_core *core, const struct input *in, struct e
 void jobs_start(struct reconciler_core *core, struct effects *fx);
 void jobs_checked(struct reconciler_core *core, const struct input *in, struct effects *fx);
 void jobs_page(struct reconciler_core *core, const struct input *in, struct effects *fx);
+/* Effect: answers those who have waited long enough with UNDER_WAY. */
+void jobs_patience(struct reconciler_core *core, const struct input *in, struct effects *fx);
 /* Effect: answers everyone with STORE_UNAVAILABLE. */
 void jobs_refuse_all(struct reconciler_core *core, struct effects *fx);
 /* Effect: notes a broken invariant in the database. */

@@ -1,6 +1,7 @@
 #include "internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base.h"
 
@@ -10,12 +11,14 @@ enum { CHECK_REPLAY = 6 /* I7 */ };
 /* ---- answers ---- */
 
 static void answer_replay(const struct reconciler_job *job, Tb__Refusal refusal, const struct replay *replay,
-                          struct effects *fx)
+                          const char *progress, struct effects *fx)
 {
     Tb__ReplayVerified *message = arena_alloc(fx->arena, sizeof *message);
     tb__replay_verified__init(message);
     message->request_id = job->request_id;
     message->refusal = refusal;
+    if (progress)
+        message->progress = arena_strdup(fx->arena, progress);
     if (replay) {
         message->ok = replay->first_divergence == 0;
         message->orders = replay->orders;
@@ -26,14 +29,16 @@ static void answer_replay(const struct reconciler_job *job, Tb__Refusal refusal,
     effects_send(fx, RECONCILER_LINK_COMMAND, &job->from, TB__MESSAGE_TYPE__REPLAY_VERIFIED, &message->base, 0, 0);
 }
 
-static void answer_checks(const struct reconciler_core *core, const struct reconciler_job *job, Tb__Refusal refusal,
-                          int64_t now_us, struct effects *fx)
+static void answer_checks(const struct reconciler_job *job, Tb__Refusal refusal, const struct reconciler_check *checks,
+                          int64_t now_us, const char *progress, struct effects *fx)
 {
     Tb__InvariantsChecked *message = arena_alloc(fx->arena, sizeof *message);
     tb__invariants_checked__init(message);
     message->request_id = job->request_id;
     message->refusal = refusal;
-    if (refusal == TB__REFUSAL__REFUSAL_NONE) {
+    if (progress)
+        message->progress = arena_strdup(fx->arena, progress);
+    if (checks) {
         message->checked_at_us = now_us;
         message->n_checks = RECONCILER_CHECKS;
         message->checks = arena_array(fx->arena, RECONCILER_CHECKS, sizeof *message->checks);
@@ -41,29 +46,57 @@ static void answer_checks(const struct reconciler_core *core, const struct recon
             Tb__InvariantCheck *check = arena_alloc(fx->arena, sizeof *check);
             tb__invariant_check__init(check);
             check->id = arena_strdup(fx->arena, invariants[i]);
-            check->ok = core->checks[i].ok;
-            check->count = core->checks[i].count;
-            check->sample_json = arena_strdup(fx->arena, core->checks[i].sample);
+            check->ok = checks[i].ok;
+            check->count = checks[i].count;
+            check->sample_json = arena_strdup(fx->arena, checks[i].sample);
             message->checks[i] = check;
         }
     }
     effects_send(fx, RECONCILER_LINK_COMMAND, &job->from, TB__MESSAGE_TYPE__INVARIANTS_CHECKED, &message->base, 0, 0);
 }
 
-static void refuse(const struct reconciler_core *core, const struct reconciler_job *job, Tb__Refusal refusal,
-                   struct effects *fx)
+static void refuse(const struct reconciler_job *job, Tb__Refusal refusal, const char *progress, struct effects *fx)
 {
     if (job->replay_only)
-        answer_replay(job, refusal, NULL, fx);
+        answer_replay(job, refusal, NULL, progress, fx);
     else
-        answer_checks(core, job, refusal, 0, fx);
+        answer_checks(job, refusal, NULL, 0, progress, fx);
 }
 
 /* ---- the queue ---- */
 
+static bool is_same(const struct reconciler_job *a, const struct reconciler_job *b)
+{
+    return a->replay_only == b->replay_only && a->from_seq == b->from_seq && a->to_seq == b->to_seq;
+}
+
+static void answer_kept(const struct reconciler_kept *kept, const struct reconciler_job *job, struct effects *fx)
+{
+    if (job->replay_only)
+        answer_replay(job, TB__REFUSAL__REFUSAL_NONE, &kept->replay, NULL, fx);
+    else
+        answer_checks(job, TB__REFUSAL__REFUSAL_NONE, kept->checks, kept->done_us, NULL, fx);
+}
+
+/* Effect: has jobs_patience called then; 0: not at all. */
+static void be_patient(struct reconciler_core *core, int64_t until_us, struct effects *fx)
+{
+    core->patience_us = until_us;
+    if (until_us > 0)
+        effects_timer(fx, RECONCILER_TIMER_PATIENCE, until_us);
+}
+
+static void add(struct reconciler_core *core, struct reconciler_job *job, struct effects *fx)
+{
+    job->riding = core->job_runs && core->jobs[0].told && is_same(&core->jobs[0], job);
+    core->jobs[core->job_count++] = *job;
+    if (core->patience_us == 0)
+        be_patient(core, job->asked_us + RECONCILER_PATIENCE_US, fx);
+}
+
 void jobs_message(struct reconciler_core *core, const struct input *in, struct effects *fx)
 {
-    struct reconciler_job job = {.from = *in->from};
+    struct reconciler_job job = {.from = *in->from, .asked_us = in->now_us};
     if (in->type == TB__MESSAGE_TYPE__VERIFY_REPLAY) {
         const Tb__VerifyReplay *message = (const Tb__VerifyReplay *)in->message;
         job.request_id = message->request_id;
@@ -76,19 +109,49 @@ void jobs_message(struct reconciler_core *core, const struct input *in, struct e
         return;
     }
     if (core->phase != RECONCILER_LIVE)
-        refuse(core, &job, TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE, fx);
+        refuse(&job, TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE, NULL, fx);
     else if (job.from_seq > INT64_MAX)
-        refuse(core, &job, TB__REFUSAL__REFUSAL_INVALID, fx);
+        refuse(&job, TB__REFUSAL__REFUSAL_INVALID, NULL, fx);
+    else if (in->now_us < core->kept.until_us && is_same(&core->kept.job, &job))
+        answer_kept(&core->kept, &job, fx);
     else if (core->job_count == RECONCILER_JOBS_MAX)
-        refuse(core, &job, TB__REFUSAL__REFUSAL_BACKPRESSURE, fx);
+        refuse(&job, TB__REFUSAL__REFUSAL_BACKPRESSURE, NULL, fx);
     else
-        core->jobs[core->job_count++] = job;
+        add(core, &job, fx);
+}
+
+void jobs_patience(struct reconciler_core *core, const struct input *in, struct effects *fx)
+{
+    int64_t next_us = 0;
+    size_t kept = 0;
+    const char *progress =
+        core->job_count > 0 && (core->jobs[0].replay_only || core->check == CHECK_REPLAY)
+            ? arena_printf(fx->arena, "%llu orders are replayed", (unsigned long long)core->replay.orders)
+            : arena_printf(fx->arena, "it is at %s of I1 to I10", invariants[core->check % RECONCILER_CHECKS]);
+    for (size_t i = 0; i < core->job_count; i++) {
+        struct reconciler_job *job = &core->jobs[i];
+        bool runs = i == 0 && core->job_runs;
+        bool is_due = !job->told && in->now_us >= job->asked_us + RECONCILER_PATIENCE_US;
+        if (is_due)
+            refuse(job, TB__REFUSAL__REFUSAL_UNDER_WAY, progress, fx);
+        if (is_due && !runs)
+            continue;
+        job->told = job->told || is_due;
+        if (!job->told && (next_us == 0 || job->asked_us + RECONCILER_PATIENCE_US < next_us))
+            next_us = job->asked_us + RECONCILER_PATIENCE_US;
+        if (kept != i)
+            core->jobs[kept] = *job;
+        kept++;
+    }
+    core->job_count = kept;
+    be_patient(core, next_us, fx);
 }
 
 void jobs_refuse_all(struct reconciler_core *core, struct effects *fx)
 {
     for (size_t i = 0; i < core->job_count; i++)
-        refuse(core, &core->jobs[i], TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE, fx);
+        if (!core->jobs[i].told)
+            refuse(&core->jobs[i], TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE, NULL, fx);
     core->job_count = 0;
     core->job_runs = false;
 }
@@ -113,7 +176,9 @@ static void start_replay(struct reconciler_core *core, struct effects *fx)
 static void ask_check(struct reconciler_core *core, struct effects *fx)
 {
     struct reconciler_check_args *args = arena_alloc(fx->arena, sizeof *args);
-    *args = (struct reconciler_check_args){core->region, invariants[core->check]};
+    *args =
+        (struct reconciler_check_args){core->region, invariants[core->check],
+                                       core->check_state[0] != '\0' ? core->check_state : NULL, RECONCILER_SLICE_ROWS};
     effects_call(fx, RECONCILER_PROC_CHECK, args);
 }
 
@@ -127,23 +192,40 @@ void jobs_start(struct reconciler_core *core, struct effects *fx)
         return;
     }
     core->check = 0;
+    core->check_state[0] = '\0';
     for (size_t i = 0; i < core->job_count; i++)
         core->jobs[i].riding = !core->jobs[i].replay_only;
     ask_check(core, fx);
 }
 
+/* Effect: keeps the result of the job under way for whoever asks again. */
+static void keep(struct reconciler_core *core, const struct input *in)
+{
+    struct reconciler_kept *kept = &core->kept;
+    kept->until_us = in->now_us + RECONCILER_KEEP_US;
+    kept->done_us = in->now_us;
+    kept->job = core->jobs[0];
+    kept->replay = core->replay;
+    memcpy(kept->checks, core->checks, sizeof kept->checks);
+}
+
 /* Effect: ends the job under way, and those that ride on it; refusal NONE: with its result. */
 static void finish(struct reconciler_core *core, const struct input *in, Tb__Refusal refusal, struct effects *fx)
 {
+    bool done = refusal == TB__REFUSAL__REFUSAL_NONE;
     size_t kept = 0;
+    if (done && core->jobs[0].told)
+        keep(core, in);
     for (size_t i = 0; i < core->job_count; i++) {
         const struct reconciler_job *job = &core->jobs[i];
-        if (i == 0 && job->replay_only)
-            answer_replay(job, refusal, refusal == TB__REFUSAL__REFUSAL_NONE ? &core->replay : NULL, fx);
-        else if (job->riding)
-            answer_checks(core, job, refusal, in->now_us, fx);
-        else
+        if (i > 0 && !job->riding)
             core->jobs[kept++] = *job;
+        else if (job->told)
+            continue;
+        else if (job->replay_only)
+            answer_replay(job, refusal, done ? &core->replay : NULL, NULL, fx);
+        else
+            answer_checks(job, refusal, done ? core->checks : NULL, in->now_us, NULL, fx);
     }
     core->job_count = kept;
     core->job_runs = false;
@@ -207,6 +289,17 @@ void jobs_checked(struct reconciler_core *core, const struct input *in, struct e
     if (!answered(core, in, fx))
         return;
     const struct reconciler_checked *checked = in->result;
+    core->check_state[0] = '\0';
+    if (checked->state) {
+        if (tb_copy_text(core->check_state, sizeof core->check_state, checked->state)) {
+            ask_check(core, fx);
+            return;
+        }
+        effects_log(fx, LOG_ERROR, 0, NULL, NULL, "checking %s cannot go on: its state is too long",
+                    invariants[core->check]);
+        finish(core, in, TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE, fx);
+        return;
+    }
     struct reconciler_check *check = &core->checks[core->check];
     check->ok = checked->ok;
     check->count = checked->count;

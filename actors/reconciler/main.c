@@ -1,5 +1,6 @@
 #include "actor.h"
 
+#include "collector.h"
 #include "fault_files.h"
 #include "reconciler/core.h"
 
@@ -7,6 +8,8 @@
 struct reconciler_actor {
     struct reconciler_core core;
     struct fault_files *fault_files;
+    struct collector_endpoint endpoint;
+    struct collector *collector; /* NULL: no otlp_endpoint */
 };
 
 static const struct link_message command_accepts[] = {
@@ -34,6 +37,18 @@ static const struct metric_spec metrics[RECONCILER_METRIC_COUNT] = {
                                       METRIC_COUNTER},
     [RECONCILER_METRIC_REPLAYED] = {"tb_orders_replayed_total", "", "Stored orders compared with their plan",
                                     METRIC_COUNTER},
+    [RECONCILER_METRIC_OTLP_SPANS] = {"tb_otlp_spans_total", "", "Spans that the collector of traces took",
+                                      METRIC_COUNTER},
+    [RECONCILER_METRIC_OTLP_REFUSED] = {"tb_otlp_refused_spans_total", "", "Spans that the collector of traces refused",
+                                        METRIC_COUNTER},
+    [RECONCILER_METRIC_OTLP_FAILURES] = {"tb_otlp_failures_total", "",
+                                         "Requests to the collector of traces that did not succeed", METRIC_COUNTER},
+    [RECONCILER_METRIC_OTLP_PASSED_OVER] = {"tb_otlp_passed_over_orders_total", "",
+                                            "Orders that were not looked at for the collector of traces, because it "
+                                            "was away too long, or had no end in time",
+                                            METRIC_COUNTER},
+    [RECONCILER_METRIC_OTLP_BEHIND] = {"tb_otlp_behind_orders", "",
+                                       "Orders not looked at yet for the collector of traces", METRIC_GAUGE},
 };
 
 static const struct config_key keys[] = {
@@ -44,21 +59,30 @@ static const struct config_key keys[] = {
     {"accept_alarm_ms", CONFIG_INTEGER, "10000", 10, 86400000,
      "Milliseconds that an order which is due waits for simfill, from which on the alarm accept-latency is raised"},
     {"dlq_alarm", CONFIG_INTEGER, "1", 1, INT64_MAX, "Dead letters that raise the alarm dlq-depth"},
+    {"otlp_endpoint", CONFIG_TEXT, "", 0, 0,
+     "Collector of traces, http://host[:port][/path]: spans of orders go there by OTLP/HTTP (JSON); empty: nowhere"},
+    {"otlp_one_in", CONFIG_INTEGER, "100", 1, 1000000, "Of how many traces one is exported; 1: all of them"},
     {0},
 };
 
 static int init(void *state, const struct config *config, struct err *err)
 {
-    (void)err;
     struct reconciler_actor *reconciler = state;
-    reconciler_core_init(&reconciler->core, &(struct reconciler_options){
-                                                .region = config_text(config, "region"),
-                                                .probe_us = config_integer(config, "reconciler_probe_ms") * 1000,
-                                                .backlog_alarm = (uint64_t)config_integer(config, "backlog_alarm"),
-                                                .outbox_alarm_ms = (uint64_t)config_integer(config, "outbox_alarm_ms"),
-                                                .accept_alarm_ms = (uint64_t)config_integer(config, "accept_alarm_ms"),
-                                                .dlq_alarm = (uint64_t)config_integer(config, "dlq_alarm"),
-                                            });
+    const char *endpoint = config_text(config, "otlp_endpoint");
+    bool exports = endpoint[0] != '\0';
+    if (exports && collector_parse(endpoint, &reconciler->endpoint, err) < 0)
+        return -1;
+    reconciler_core_init(&reconciler->core,
+                         &(struct reconciler_options){
+                             .region = config_text(config, "region"),
+                             .probe_us = config_integer(config, "reconciler_probe_ms") * 1000,
+                             .backlog_alarm = (uint64_t)config_integer(config, "backlog_alarm"),
+                             .outbox_alarm_ms = (uint64_t)config_integer(config, "outbox_alarm_ms"),
+                             .accept_alarm_ms = (uint64_t)config_integer(config, "accept_alarm_ms"),
+                             .dlq_alarm = (uint64_t)config_integer(config, "dlq_alarm"),
+                             .otlp_one_in = exports ? (uint64_t)config_integer(config, "otlp_one_in") : 0,
+                             .environment = config_text(config, "env"),
+                         });
     return 0;
 }
 
@@ -70,13 +94,22 @@ static void release(void *state)
 static int attach(void *state, struct actor *owner, struct err *err)
 {
     (void)err;
-    ((struct reconciler_actor *)state)->fault_files = fault_files_new(owner);
+    struct reconciler_actor *reconciler = state;
+    reconciler->fault_files = fault_files_new(owner);
+    if (reconciler->core.options.otlp_one_in > 0)
+        reconciler->collector = collector_new(owner, &reconciler->endpoint);
     return 0;
 }
 
 static void detach(void *state)
 {
     fault_files_free(&((struct reconciler_actor *)state)->fault_files);
+    collector_free(&((struct reconciler_actor *)state)->collector);
+}
+
+static void external(void *state, const struct effect *effect)
+{
+    collector_post(((struct reconciler_actor *)state)->collector, effect->args);
 }
 
 static void step(void *state, const struct input *in, struct effects *fx)
@@ -99,7 +132,9 @@ static struct actor_spec spec = {
     .release = release,
     .attach = attach,
     .detach = detach,
-    .statement_timeout_ms = 300000, /* a check over all rows takes seconds at a million orders */
+    .external = external,
+    .statement_timeout_ms = 60000,
+    .aside_timeout_ms = 1800000, /* a check over all rows: a minute at five million orders */
 };
 
 int main(int argc, char **argv)

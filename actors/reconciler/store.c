@@ -1,5 +1,7 @@
 #include "store.h"
 
+#include <string.h>
+
 #include "actor.h"
 #include "page.h"
 
@@ -135,16 +137,22 @@ static void encode_check(const void *arguments, struct db_params *params)
     const struct reconciler_check_args *args = arguments;
     db_add_text(params, args->region);
     db_add_text(params, args->id);
+    db_add_text(params, args->state);
+    db_add_int4(params, (int32_t)args->rows);
 }
 
 static void *decode_check(const struct db_rows *rows, struct arena *arena, struct err *err)
 {
     if (db_row_count(rows) != 1)
-        return one_row_missing("audit_check", err);
+        return one_row_missing("audit_check_step", err);
     struct reconciler_checked *checked = arena_alloc(arena, sizeof *checked);
-    checked->ok = db_get_bool(rows, 0, 0);
-    checked->count = (uint64_t)db_get_int(rows, 0, 1);
-    checked->sample = arena_strdup(arena, db_get_text(rows, 0, 2));
+    if (!db_is_null(rows, 0, 0)) {
+        checked->state = arena_strdup(arena, db_get_text(rows, 0, 0));
+        return checked;
+    }
+    checked->ok = db_get_bool(rows, 0, 1);
+    checked->count = (uint64_t)db_get_int(rows, 0, 2);
+    checked->sample = arena_strdup(arena, db_get_text(rows, 0, 3));
     return checked;
 }
 
@@ -152,6 +160,60 @@ static void *decode_page(const struct db_rows *rows, struct arena *arena, struct
 {
     (void)err;
     return page_read(rows, arena);
+}
+
+static void encode_spans(const void *arguments, struct db_params *params)
+{
+    const struct reconciler_spans_args *args = arguments;
+    db_add_text(params, args->region);
+    db_add_int8(params, args->threshold);
+    db_add_int4(params, (int32_t)args->orders);
+    db_add_int4(params, (int32_t)args->rows);
+    db_add_int8(params, (int64_t)args->backlog);
+    db_add_time(params, args->now_us);
+}
+
+enum span_column { TRACE_ID, ACTOR, SPAN_ID, PARENT, NAME, START, END, ATTRIBUTES, ERROR, UPTO, PASSED_OVER, BEHIND };
+
+static struct otlp_span decode_span(const struct db_rows *rows, size_t row, struct arena *arena)
+{
+    struct otlp_span span = {
+        .actor = arena_strdup(arena, db_get_text(rows, row, ACTOR)),
+        .span_id = arena_strdup(arena, db_get_text(rows, row, SPAN_ID)),
+        .parent_span_id = db_is_null(rows, row, PARENT) ? NULL : arena_strdup(arena, db_get_text(rows, row, PARENT)),
+        .name = arena_strdup(arena, db_get_text(rows, row, NAME)),
+        .start_us = db_get_int(rows, row, START),
+        .end_us = db_get_int(rows, row, END),
+        .attributes = arena_strdup(arena, db_get_text(rows, row, ATTRIBUTES)),
+        .error = db_is_null(rows, row, ERROR) ? NULL : arena_strdup(arena, db_get_text(rows, row, ERROR)),
+    };
+    memcpy(span.trace_id, db_get_uuid(rows, row, TRACE_ID), sizeof span.trace_id);
+    return span;
+}
+
+static void *decode_spans(const struct db_rows *rows, struct arena *arena, struct err *err)
+{
+    size_t count = db_row_count(rows);
+    if (count == 0)
+        return one_row_missing("reconciler_spans", err);
+    size_t last = count - 1;
+    struct reconciler_spans *result = arena_alloc(arena, sizeof *result);
+    struct otlp_span *spans = arena_array(arena, count, sizeof *spans);
+    for (size_t row = 0; row < last; row++)
+        spans[row] = decode_span(rows, row, arena);
+    *result = (struct reconciler_spans){.count = last,
+                                        .spans = spans,
+                                        .upto = (uint64_t)db_get_int(rows, last, UPTO),
+                                        .passed_over = (uint64_t)db_get_int(rows, last, PASSED_OVER),
+                                        .behind = (uint64_t)db_get_int(rows, last, BEHIND)};
+    return result;
+}
+
+static void encode_spans_done(const void *arguments, struct db_params *params)
+{
+    const struct reconciler_spans_done_args *args = arguments;
+    db_add_text(params, args->region);
+    db_add_int8(params, (int64_t)args->upto);
 }
 
 static const struct actor_proc procs[RECONCILER_PROC_COUNT] = {
@@ -173,9 +235,14 @@ static const struct actor_proc procs[RECONCILER_PROC_COUNT] = {
                                 "$6, $7, $8, $9)",
                                 encode_faults, decode_faults},
     [RECONCILER_PROC_FINDING] = {"finding", "SELECT reconciler_finding($1, $2, $3, $4, $5)", encode_finding, NULL},
-    [RECONCILER_PROC_CHECK] = {"check", "SELECT ok, count, sample::text FROM audit_check($1, $2)", encode_check,
-                               decode_check},
-    [RECONCILER_PROC_PAGE] = {"page", PAGE_SQL, page_encode, decode_page},
+    [RECONCILER_PROC_CHECK] = {"check", RECONCILER_CHECK_SQL, encode_check, decode_check, .aside = true},
+    [RECONCILER_PROC_SPANS] = {"spans",
+                               "SELECT trace_id, actor, span_id, parent_span_id, name, start_us, end_us, attributes, "
+                               "error, upto, passed_over, "
+                               "behind FROM reconciler_spans($1, $2, $3, $4, $5, $6)",
+                               encode_spans, decode_spans},
+    [RECONCILER_PROC_SPANS_DONE] = {"spans_done", "SELECT reconciler_spans_done($1, $2)", encode_spans_done, NULL},
+    [RECONCILER_PROC_PAGE] = {"page", PAGE_SQL, page_encode, decode_page, .aside = true},
 };
 
 const struct actor_proc *reconciler_store_procs(void)

@@ -1,5 +1,5 @@
 /* reconciler/store: the closed catalogue of store procedures that the reconciler's core may ask for, as typed arguments
- * and results. Each is one SQL function (sql/0006_reconciler, sql/0011_operations, sql/0013_faults) and one
+ * and results. Each is one SQL function (sql/0006_reconciler, 0011_operations, 0013_faults, 0019_span_export) and one
  * transaction. None of them is fenced: they read, or write what two reconcilers may write without harm (an alarm
  * changes once, whoever says so). Ownership: arguments are borrowed until the call was carried out; results live in the
  * step's arena. */
@@ -10,17 +10,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "otlp.h"
 #include "replay.h"
 
 enum reconciler_proc {
-    RECONCILER_PROC_PROBE = 0, /* reconciler_probe_args -> reconciler_probed */
-    RECONCILER_PROC_STEP,      /* reconciler_step_args -> reconciler_stepped */
-    RECONCILER_PROC_ALARM,     /* reconciler_alarm_args -> reconciler_alarmed */
-    RECONCILER_PROC_CUE,       /* reconciler_cue_args -> reconciler_alarmed */
-    RECONCILER_PROC_FAULTS,    /* reconciler_faults_args -> reconciler_fault_events */
-    RECONCILER_PROC_FINDING,   /* reconciler_finding_args -> no result (NULL) */
-    RECONCILER_PROC_CHECK,     /* reconciler_check_args -> reconciler_checked */
-    RECONCILER_PROC_PAGE,      /* reconciler_page_args -> reconciler_page */
+    RECONCILER_PROC_PROBE = 0,  /* reconciler_probe_args -> reconciler_probed */
+    RECONCILER_PROC_STEP,       /* reconciler_step_args -> reconciler_stepped */
+    RECONCILER_PROC_ALARM,      /* reconciler_alarm_args -> reconciler_alarmed */
+    RECONCILER_PROC_CUE,        /* reconciler_cue_args -> reconciler_alarmed */
+    RECONCILER_PROC_FAULTS,     /* reconciler_faults_args -> reconciler_fault_events */
+    RECONCILER_PROC_FINDING,    /* reconciler_finding_args -> no result (NULL) */
+    RECONCILER_PROC_CHECK,      /* reconciler_check_args -> reconciler_checked */
+    RECONCILER_PROC_PAGE,       /* reconciler_page_args -> reconciler_page */
+    RECONCILER_PROC_SPANS,      /* reconciler_spans_args -> reconciler_spans */
+    RECONCILER_PROC_SPANS_DONE, /* reconciler_spans_done_args -> no result (NULL) */
     RECONCILER_PROC_COUNT,
 };
 
@@ -111,12 +114,15 @@ struct reconciler_finding_args {
     int64_t now_us;
 };
 
-/* CHECK: one invariant, over every row of the region; all but I7. */
+/* CHECK: one slice of the check of one invariant over every row of the region; all but I7. */
 struct reconciler_check_args {
     const char *region;
     const char *id;
+    const char *state; /* JSON: the last slice's; NULL = begin */
+    uint32_t rows;     /* a slice */
 };
 struct reconciler_checked {
+    const char *state; /* NULL: done, and the rest is the outcome */
     bool ok;
     uint64_t count;
     const char *sample; /* JSON */
@@ -133,7 +139,30 @@ struct reconciler_page {
     const struct replay_order *orders;
 };
 
-enum { RECONCILER_PAGE_MAX = 1000 };
+enum { RECONCILER_PAGE_MAX = 2000, RECONCILER_SLICE_ROWS = 20000 };
+
+#define RECONCILER_CHECK_SQL                                                                                           \
+    "SELECT state::text, ok, count, sample::text FROM audit_check_step($1, $2, $3::text::jsonb, $4)"
+
+/* SPANS: those of the next settled orders after the cursor that are chosen; sql/0019_span_export says which. */
+struct reconciler_spans_args {
+    const char *region;
+    int64_t threshold; /* of a trace id's last 56 bits: chosen from here on */
+    uint32_t orders, rows;
+    uint64_t backlog;
+    int64_t now_us;
+};
+struct reconciler_spans {
+    size_t count;
+    const struct otlp_span *spans; /* those of one order together */
+    uint64_t upto, passed_over, behind;
+};
+
+/* SPANS_DONE: moves the cursor. */
+struct reconciler_spans_done_args {
+    const char *region;
+    uint64_t upto;
+};
 
 struct actor_proc;
 /* Return: the RECONCILER_PROC_COUNT procedures, indexed by enum reconciler_proc. */

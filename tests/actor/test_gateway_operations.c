@@ -338,6 +338,27 @@ START_TEST(a_question_to_a_reconciler_that_is_gone_ends_long_before_its_deadline
 }
 END_TEST
 
+START_TEST(a_check_that_goes_on_is_answered_with_how_far_it_is)
+{
+    struct call call;
+    begin(&call, "GET", "/api/invariants", NULL, NULL);
+    const struct rig_message *message = rig_receive(reconciler, TB__MESSAGE_TYPE__CHECK_INVARIANTS, ANSWER_MS);
+    ck_assert_ptr_nonnull(message);
+    char progress[] = "it is at I3 of I1 to I10";
+    Tb__InvariantsChecked result = TB__INVARIANTS_CHECKED__INIT;
+    result.request_id = ((const Tb__CheckInvariants *)message->payload)->request_id;
+    result.refusal = TB__REFUSAL__REFUSAL_UNDER_WAY;
+    result.progress = progress;
+    ck_assert(
+        rig_send(reconciler, &message->from, TB__MESSAGE_TYPE__INVARIANTS_CHECKED, &result.base, 0, 0, ANSWER_MS));
+    struct api_answer *answer = end(&call, 503);
+    ck_assert(json_is_true(api_at(answer, "retryable")));
+    ck_assert_ptr_nonnull(api_header(answer, "Retry-After"));
+    ck_assert_ptr_nonnull(strstr(api_text(answer, "detail"), progress));
+    expect_code(answer, "STORE_UNAVAILABLE");
+}
+END_TEST
+
 START_TEST(a_replay_takes_a_range_and_tells_where_it_differs)
 {
     struct call call;
@@ -466,6 +487,7 @@ CHECK_MAIN("gateway_operations", tcase_add_checked_fixture(cases, setup, teardow
            tcase_add_test(cases, invariants_are_the_reconcilers_word);
            tcase_add_test(cases, a_question_is_asked_again_when_the_reconciler_begins_anew);
            tcase_add_test(cases, a_question_to_a_reconciler_that_is_gone_ends_long_before_its_deadline);
+           tcase_add_test(cases, a_check_that_goes_on_is_answered_with_how_far_it_is);
            tcase_add_test(cases, a_replay_takes_a_range_and_tells_where_it_differs);
            tcase_add_test(cases, a_persona_is_created_once_its_opening_balance_is_there);
            tcase_add_test(cases, a_removal_that_was_sent_twice_is_no_conflict_with_itself);

@@ -1,5 +1,6 @@
 /* The real tb-reconciler on a real PostgreSQL: alarms rise and fall, with their events; what is new is audited; demands
  * are served. */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +151,43 @@ START_TEST(a_balance_that_does_not_fit_is_found_without_being_asked)
     ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM findings WHERE invariant = 'I2'"), 1);
     testdb_run(url, "UPDATE balances SET balance_cents = balance_cents - 1 WHERE account = 'clusius'");
     ck_assert(wait_alarm("balance-mismatch", false));
+    rig_free(&rig);
+}
+END_TEST
+
+/* Effect: holds the ops stream, which I4 reads and a probe does not, until a finding of I2 is there (30 s at most). */
+static void *hold_ops_events(void *arg)
+{
+    testdb_run(arg, "DO $$ BEGIN LOCK TABLE ops_events IN ACCESS EXCLUSIVE MODE;"
+                    " FOR i IN 1 .. 600 LOOP"
+                    "  EXIT WHEN EXISTS (SELECT FROM findings WHERE invariant = 'I2'); PERFORM pg_sleep(0.05);"
+                    " END LOOP; END $$");
+    return NULL;
+}
+
+START_TEST(a_check_that_takes_long_holds_up_nothing_else)
+{
+    pthread_t holder;
+    char held[512];
+    start();
+    ck_assert(tb_copy_text(held, sizeof held, url));
+    ck_assert_int_eq(pthread_create(&holder, NULL, hold_ops_events, held), 0);
+    ck_assert(testdb_wait(url, 1, ALARM_MS,
+                          "SELECT count(*) FROM pg_locks WHERE relation = 'ops_events'::regclass AND "
+                          "mode = 'AccessExclusiveLock' AND granted"));
+    Tb__CheckInvariants message = TB__CHECK_INVARIANTS__INIT;
+    message.request_id = 9;
+    ck_assert(rig_send(gateway, NULL, TB__MESSAGE_TYPE__CHECK_INVARIANTS, &message.base, 0, 0, ANSWER_MS));
+    ck_assert(testdb_wait(url, 1, ALARM_MS,
+                          "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                          "AND application_name LIKE 'tulip reconciler/%%aside'"));
+    ck_assert_int_eq(testdb_integer(url, "SELECT count(*) FROM findings"), 0);
+    testdb_run(url, "UPDATE balances SET version = version + 1 WHERE account = 'clusius'");
+    ck_assert(testdb_wait(url, 1, ALARM_MS, "SELECT count(*) FROM findings WHERE invariant = 'I2'"));
+    const struct rig_message *answer = rig_receive(gateway, TB__MESSAGE_TYPE__INVARIANTS_CHECKED, ANSWER_MS);
+    ck_assert_ptr_nonnull(answer);
+    ck_assert_uint_eq(((const Tb__InvariantsChecked *)answer->payload)->n_checks, 10);
+    ck_assert_int_eq(pthread_join(holder, NULL), 0);
     rig_free(&rig);
 }
 END_TEST
@@ -382,6 +420,7 @@ CHECK_MAIN("reconciler", tcase_set_timeout(cases, 120); tcase_add_test(cases, ev
            tcase_add_test(cases, a_replay_covers_the_range_asked_for);
            tcase_add_test(cases, a_dead_letter_raises_an_alarm_until_it_is_gone);
            tcase_add_test(cases, a_balance_that_does_not_fit_is_found_without_being_asked);
+           tcase_add_test(cases, a_check_that_takes_long_holds_up_nothing_else);
            tcase_add_test(cases, stuck_work_raises_alarms);
            tcase_add_loop_test(cases, what_is_new_is_audited_without_being_asked, 0, (int)TB_ARRAY_SIZE(news));
            tcase_add_test(cases, a_standby_takes_over_and_does_not_raise_twice);

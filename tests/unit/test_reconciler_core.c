@@ -5,123 +5,7 @@
 #include "check_main.h"
 #include "heartbeats.h"
 #include "persona.pb-c.h"
-#include "reconciler.pb-c.h"
-#include "reconciler/core.h"
-
-static const struct peer gateway = {2, {7, 7}};
-static struct reconciler_core core;
-static struct arena arena;
-static struct effects fx;
-static int64_t now_us;
-
-static void step(struct input in)
-{
-    arena_reset(&arena);
-    effects_reset(&fx, &arena);
-    in.now_us = now_us += 1000;
-    if (in.from == NULL)
-        in.from = &gateway;
-    reconciler_core_step(&core, &in, &fx);
-}
-
-/* Return: the n-th effect of this kind, NULL = there are not as many. */
-static const struct effect *effect_of(enum effect_kind kind, size_t n)
-{
-    for (size_t i = 0; i < fx.count; i++)
-        if (fx.items[i].kind == kind && n-- == 0)
-            return &fx.items[i];
-    return NULL;
-}
-
-static const struct effect *call_of(enum reconciler_proc proc)
-{
-    for (size_t i = 0; i < fx.count; i++)
-        if (fx.items[i].kind == EFFECT_CALL && fx.items[i].index == (unsigned)proc)
-            return &fx.items[i];
-    return NULL;
-}
-
-static void answer(enum reconciler_proc proc, const void *result)
-{
-    step((struct input){.kind = INPUT_STORE, .proc = (unsigned)proc, .status = STORE_DONE, .result = result});
-}
-
-static void answer_failed(enum reconciler_proc proc)
-{
-    step((struct input){.kind = INPUT_STORE, .proc = (unsigned)proc, .status = STORE_FAILED, .error = "42501: no"});
-}
-
-static struct reconciler_probed calm(void)
-{
-    return (struct reconciler_probed){.last_account = "", .sample = "[]"};
-}
-
-static void probe(struct reconciler_probed probed)
-{
-    step((struct input){.kind = INPUT_TIMER, .timer = RECONCILER_TIMER_PROBE});
-    ck_assert_ptr_nonnull(call_of(RECONCILER_PROC_PROBE));
-    answer(RECONCILER_PROC_PROBE, &probed);
-}
-
-static void alarmed(uint64_t ops_seq)
-{
-    answer(RECONCILER_PROC_ALARM, &(struct reconciler_alarmed){.ops_seq = ops_seq, .payload = "{}"});
-}
-
-/* Effect: a core that is READY and knows that no alarm is active. */
-static void open_core(void)
-{
-    core = (struct reconciler_core){0};
-    arena_init(&arena, 16 << 20);
-    now_us = 1800000000000000;
-    reconciler_core_init(&core, &(struct reconciler_options){.region = "nl-1",
-                                                             .probe_us = 5000000,
-                                                             .backlog_alarm = 100,
-                                                             .outbox_alarm_ms = 30000,
-                                                             .accept_alarm_ms = 10000,
-                                                             .dlq_alarm = 1});
-    step((struct input){.kind = INPUT_START});
-    ck_assert_ptr_nonnull(call_of(RECONCILER_PROC_PROBE));
-    ck_assert_ptr_null(effect_of(EFFECT_READY, 0));
-    struct reconciler_probed probed = calm();
-    answer(RECONCILER_PROC_PROBE, &probed);
-    ck_assert_ptr_nonnull(effect_of(EFFECT_READY, 0));
-    probe(calm()); /* the second calm one: whatever was active is cleared */
-    for (int i = 0; i < RECONCILER_ALARM_COUNT; i++)
-        alarmed(0);
-}
-
-static void close_core(void)
-{
-    reconciler_core_release(&core);
-    arena_release(&arena);
-}
-
-static void message(Tb__MessageType type, const ProtobufCMessage *content)
-{
-    step((struct input){.kind = INPUT_MESSAGE, .link = RECONCILER_LINK_COMMAND, .type = type, .message = content});
-}
-
-static void ask_check(uint64_t request_id)
-{
-    Tb__CheckInvariants content = TB__CHECK_INVARIANTS__INIT;
-    content.request_id = request_id;
-    message(TB__MESSAGE_TYPE__CHECK_INVARIANTS, &content.base);
-}
-
-static void ask_replay(uint64_t request_id, uint64_t from_seq, uint64_t to_seq)
-{
-    Tb__VerifyReplay content = TB__VERIFY_REPLAY__INIT;
-    content.request_id = request_id;
-    content.from_seq = from_seq;
-    content.to_seq = to_seq;
-    message(TB__MESSAGE_TYPE__VERIFY_REPLAY, &content.base);
-}
-
-static void flush(void)
-{
-    step((struct input){.kind = INPUT_FLUSH});
-}
+#include "reconciler_rig.h"
 
 static const struct {
     const char *id;
@@ -248,129 +132,6 @@ START_TEST(the_audit_of_what_is_new_keeps_out_of_the_way_of_work)
     now_us += paces[_i].took_us;
     answer(RECONCILER_PROC_STEP, &(struct reconciler_stepped){.invariants = "", .behind = paces[_i].behind});
     ck_assert_int_eq(effect_of(EFFECT_TIMER_SET, 0)->value, now_us + paces[_i].wait_us);
-    close_core();
-}
-END_TEST
-
-/* Effect: answers the checks under way, up to the replay's pages. bad: number of the one that is broken, 0 = none. */
-static void answer_checks(int from, int to, int bad)
-{
-    for (int i = from; i <= to; i++) {
-        const struct effect *call = call_of(RECONCILER_PROC_CHECK);
-        ck_assert_ptr_nonnull(call);
-        char id[8];
-        snprintf(id, sizeof id, "I%d", i);
-        ck_assert_str_eq(((const struct reconciler_check_args *)call->args)->id, id);
-        answer(RECONCILER_PROC_CHECK,
-               &(struct reconciler_checked){.ok = i != bad, .count = i == bad ? 3 : 0, .sample = "[]"});
-    }
-}
-
-START_TEST(checks_that_wait_together_are_answered_together)
-{
-    open_core();
-    ask_check(1);
-    ask_check(2);
-    flush();
-    answer_checks(1, 6, 3);
-    ask_check(3);                                                              /* too late for this run */
-    step((struct input){.kind = INPUT_TIMER, .timer = RECONCILER_TIMER_STEP}); /* others go on meanwhile */
-    answer(RECONCILER_PROC_PAGE, &(struct reconciler_page){.count = 0});
-    answer_checks(8, 10, 0);
-    ck_assert_ptr_nonnull(effect_of(EFFECT_SEND, 1));
-    ck_assert_ptr_null(effect_of(EFFECT_SEND, 2));
-    const Tb__InvariantsChecked *checked = (const Tb__InvariantsChecked *)effect_of(EFFECT_SEND, 1)->message;
-    ck_assert_uint_eq(checked->request_id, 2);
-    ck_assert_uint_eq(checked->n_checks, RECONCILER_CHECKS);
-    ck_assert(!checked->checks[2]->ok && checked->checks[6]->ok);
-    ck_assert_uint_eq(checked->checks[2]->count, 3);
-    ck_assert_ptr_nonnull(call_of(RECONCILER_PROC_FINDING));
-    ck_assert_ptr_nonnull(call_of(RECONCILER_PROC_CHECK)); /* the third one's run */
-    close_core();
-}
-END_TEST
-
-START_TEST(a_replay_goes_page_by_page)
-{
-    static struct replay_order orders[RECONCILER_PAGE_MAX];
-    open_core();
-    ask_replay(8, 11, 2000);
-    flush();
-    const struct reconciler_page_args *args = call_of(RECONCILER_PROC_PAGE)->args;
-    ck_assert_uint_eq(args->after, 10);
-    ck_assert_uint_eq(args->to, 2000);
-    for (uint32_t i = 0; i < RECONCILER_PAGE_MAX; i++)
-        orders[i] = (struct replay_order){
-            .seq = 11 + i, .simulation_seed = "hang", .side = 1, .quantity = 1, .price = money_cents(1)};
-    answer(RECONCILER_PROC_PAGE, &(struct reconciler_page){.count = RECONCILER_PAGE_MAX, .orders = orders});
-    args = call_of(RECONCILER_PROC_PAGE)->args;
-    ck_assert_uint_eq(args->after, 10 + RECONCILER_PAGE_MAX);
-    orders[0].seq = 1500;
-    orders[0].lost = true;
-    answer(RECONCILER_PROC_PAGE, &(struct reconciler_page){.count = 1, .orders = orders});
-    const Tb__ReplayVerified *verified = (const Tb__ReplayVerified *)effect_of(EFFECT_SEND, 0)->message;
-    ck_assert_uint_eq(verified->request_id, 8);
-    ck_assert_uint_eq(verified->orders, RECONCILER_PAGE_MAX + 1);
-    ck_assert(!verified->ok);
-    ck_assert_uint_eq(verified->first_divergence, 1500);
-    close_core();
-}
-END_TEST
-
-static Tb__Refusal refusal_of(const struct effect *effect)
-{
-    ck_assert_ptr_nonnull(effect);
-    return effect->type == TB__MESSAGE_TYPE__REPLAY_VERIFIED
-               ? ((const Tb__ReplayVerified *)effect->message)->refusal
-               : ((const Tb__InvariantsChecked *)effect->message)->refusal;
-}
-
-START_TEST(a_lost_store_answers_everyone_and_starts_anew)
-{
-    open_core();
-    ask_check(1);
-    ask_replay(2, 0, 0);
-    flush();
-    step((struct input){.kind = INPUT_STORE, .proc = RECONCILER_PROC_CHECK, .status = STORE_UNKNOWN});
-    ck_assert_int_eq((int)refusal_of(effect_of(EFFECT_SEND, 0)), TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE);
-    step((struct input){.kind = INPUT_STORE_LOST});
-    ck_assert_int_eq((int)refusal_of(effect_of(EFFECT_SEND, 0)), TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE);
-    ask_check(3); /* while it is away */
-    ck_assert_int_eq((int)refusal_of(effect_of(EFFECT_SEND, 0)), TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE);
-    step((struct input){.kind = INPUT_TIMER, .timer = RECONCILER_TIMER_PROBE});
-    ck_assert_uint_eq(fx.count, 0);
-    step((struct input){.kind = INPUT_START});
-    struct reconciler_probed probed = calm();
-    answer(RECONCILER_PROC_PROBE, &probed);
-    ck_assert_ptr_nonnull(effect_of(EFFECT_READY, 0));
-    close_core();
-}
-END_TEST
-
-START_TEST(too_many_demands_are_refused)
-{
-    open_core();
-    for (uint64_t i = 0; i < RECONCILER_JOBS_MAX; i++) {
-        ask_replay(i, 0, 0);
-        ck_assert_uint_eq(fx.count, 0);
-    }
-    ask_replay(99, 0, 0);
-    ck_assert_int_eq((int)refusal_of(effect_of(EFFECT_SEND, 0)), TB__REFUSAL__REFUSAL_BACKPRESSURE);
-    ask_check(100);
-    ck_assert_int_eq((int)refusal_of(effect_of(EFFECT_SEND, 0)), TB__REFUSAL__REFUSAL_BACKPRESSURE);
-    close_core();
-}
-END_TEST
-
-START_TEST(a_check_that_fails_is_refused_and_the_next_one_runs)
-{
-    open_core();
-    ask_check(1);
-    flush();
-    ask_replay(2, 0, 0);
-    answer_failed(RECONCILER_PROC_CHECK);
-    ck_assert_int_eq((int)refusal_of(effect_of(EFFECT_SEND, 0)), TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE);
-    ck_assert_ptr_nonnull(call_of(RECONCILER_PROC_PAGE));
     close_core();
 }
 END_TEST
@@ -523,18 +284,6 @@ START_TEST(a_cue_that_could_not_be_written_is_asked_for_again)
 }
 END_TEST
 
-START_TEST(a_stop_answers_everyone)
-{
-    open_core();
-    ask_check(1);
-    step((struct input){.kind = INPUT_STOP});
-    ck_assert_int_eq((int)refusal_of(effect_of(EFFECT_SEND, 0)), TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE);
-    ask_check(2);
-    ck_assert_int_eq((int)refusal_of(effect_of(EFFECT_SEND, 0)), TB__REFUSAL__REFUSAL_STORE_UNAVAILABLE);
-    close_core();
-}
-END_TEST
-
 CHECK_MAIN("reconciler_core", tcase_add_loop_test(cases, an_alarm_rises_at_once_and_falls_after_two_calm_probes, 0,
                                                   (int)TB_ARRAY_SIZE(marks));
            tcase_add_test(cases, an_alarm_that_another_raised_already_gives_no_event);
@@ -543,14 +292,8 @@ CHECK_MAIN("reconciler_core", tcase_add_loop_test(cases, an_alarm_rises_at_once_
            tcase_add_test(cases, violations_in_what_is_new_raise_the_alarm);
            tcase_add_loop_test(cases, the_audit_of_what_is_new_keeps_out_of_the_way_of_work, 0,
                                (int)TB_ARRAY_SIZE(paces));
-           tcase_add_test(cases, checks_that_wait_together_are_answered_together);
-           tcase_add_test(cases, a_replay_goes_page_by_page);
-           tcase_add_test(cases, a_lost_store_answers_everyone_and_starts_anew);
-           tcase_add_test(cases, too_many_demands_are_refused);
-           tcase_add_test(cases, a_check_that_fails_is_refused_and_the_next_one_runs);
            tcase_add_test(cases, a_cue_is_written_once_when_it_appears_and_once_when_it_is_over);
            tcase_add_test(cases, nothing_is_judged_before_everybody_had_the_time_to_come);
            tcase_add_test(cases, an_outage_of_the_store_is_told_when_it_is_back);
            tcase_add_test(cases, who_slept_judges_nobody);
-           tcase_add_test(cases, a_cue_that_could_not_be_written_is_asked_for_again);
-           tcase_add_test(cases, a_stop_answers_everyone);)
+           tcase_add_test(cases, a_cue_that_could_not_be_written_is_asked_for_again);)

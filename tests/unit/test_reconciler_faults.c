@@ -35,7 +35,8 @@ static const struct reconciler_faults_args *asked(void)
 
 static const struct reconciler_faults_args *show(size_t count)
 {
-    step((struct input){.kind = INPUT_EXTERNAL, .external = &(struct reconciler_faults){count, shown}});
+    struct reconciler_faults faults = {count, shown};
+    step((struct input){.kind = INPUT_EXTERNAL, .external = &(struct reconciler_external){.faults = &faults}});
     return asked();
 }
 
