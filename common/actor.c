@@ -25,6 +25,12 @@ const struct config *actor_config(struct actor *actor)
     return actor->config;
 }
 
+const char *actor_faults_place(struct actor *actor)
+{
+    const char *place = config_text(actor->config, "faults_dir");
+    return *place != '\0' ? place : config_text(actor->config, "run_dir");
+}
+
 struct metrics *actor_metrics(struct actor *actor)
 {
     return actor->metrics;
@@ -73,10 +79,10 @@ static int set_up(struct actor *actor, struct err *err)
     actor->health_fd = -1;
     actor->loop = loop_new();
     if (config_boolean(actor->config, "enable_faults"))
-        inject_start(actor->loop, &(struct inject_options){.run_dir = config_text(actor->config, "run_dir"),
-                                                           .actor = spec->name,
-                                                           .instance = config_text(actor->config, "instance"),
-                                                           .az = config_text(actor->config, "az")});
+        inject_start(actor->loop, &(struct inject_options){.place = actor_faults_place(actor),
+                                                           .who = {.actor = spec->name,
+                                                                   .instance = config_text(actor->config, "instance"),
+                                                                   .az = config_text(actor->config, "az")}});
     actor->metrics = metrics_new(spec->metrics, spec->metric_count);
     actor->state = tb_alloc_zero(1, spec->state_size);
     make_links(actor);

@@ -35,6 +35,9 @@ struct actor;
 /* For an attached part. Borrowed for the actor's life. */
 struct loop *actor_loop(struct actor *actor);
 const struct config *actor_config(struct actor *actor);
+/* Return: the directory that has the records of faults in force below `faults`, of those that are over below
+ * `faults-ended`. */
+const char *actor_faults_place(struct actor *actor);
 struct metrics *actor_metrics(struct actor *actor);
 /* Return: the lifecycle state's name as in Heartbeat.state. */
 const char *actor_state_name(const struct actor *actor);

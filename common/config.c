@@ -39,6 +39,8 @@ const struct config_key config_common_keys[] = {
     {"env", CONFIG_TEXT, "local", 0, 0, "Name of the environment, shown by /api/config."},
     {"restarts", CONFIG_INTEGER, "0", 0, 1000000000, "How often the supervisor has restarted this process."},
     {"enable_faults", CONFIG_BOOLEAN, "false", 0, 0, "Whether faults may be injected while it runs (./tulip fault)."},
+    {"faults_dir", CONFIG_TEXT, "", 0, 0,
+     "Where the records of faults are, in a directory `faults` and, when over, `faults-ended`; empty: in run_dir."},
     {"build_commit", CONFIG_TEXT, TB_BUILD_COMMIT, 0, 0, "Commit this was built from, shown by /api/config."},
     {"build_time", CONFIG_TEXT, TB_BUILD_TIME, 0, 0, "Time of the build, shown by /api/config."},
     {0},

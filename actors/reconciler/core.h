@@ -15,7 +15,7 @@
 #include "gateway/cues.h"
 #include "gateway/fleet.h"
 #include "gateway/json_out.h"
-#include "inject.h"
+#include "inject_record.h"
 #include "replay.h"
 #include "store.h"
 

@@ -5,7 +5,7 @@
 
 #include "actor.h"
 #include "base.h"
-#include "inject.h"
+#include "inject_record.h"
 #include "loop.h"
 #include "reconciler/core.h"
 
@@ -45,12 +45,12 @@ static void on_look(void *arg)
 struct fault_files *fault_files_new(struct actor *actor)
 {
     struct fault_files *files = tb_alloc_zero(1, sizeof *files);
-    const char *run_dir = config_text(actor_config(actor), "run_dir");
+    const char *place = actor_faults_place(actor);
     files->actor = actor;
     files->enabled = config_boolean(actor_config(actor), "enable_faults");
-    int length = snprintf(files->in_force, sizeof files->in_force, "%s/faults", run_dir);
+    int length = snprintf(files->in_force, sizeof files->in_force, "%s/faults", place);
     tb_assert(length > 0 && length < PATH_BYTES);
-    length = snprintf(files->ended, sizeof files->ended, "%s/faults-ended", run_dir);
+    length = snprintf(files->ended, sizeof files->ended, "%s/faults-ended", place);
     tb_assert(length > 0 && length < PATH_BYTES);
     files->timer = loop_timer_new(actor_loop(actor), on_look, files);
     loop_timer_set(files->timer, 0, LOOK_US);

@@ -1,6 +1,6 @@
 /* fault_files: shows the reconciler's core which faults are in force or were lately (the last two minutes), from the
- * records in <run_dir>/faults and <run_dir>/faults-ended (common/inject.h), four times a second. Where faults are not
- * enabled there are none, and no file is looked for. Threading: on the loop's thread.
+ * records in faults/ and faults-ended/ (common/inject_record.h; where those are: setting faults_dir), four times a
+ * second. Where faults are not enabled there are none, and no file is looked for. Threading: on the loop's thread.
  *
  *   struct fault_files *files = fault_files_new(actor);   // in attach
  *   fault_files_free(&files);                             // in detach */

@@ -47,7 +47,7 @@ settings_check() {
   for name in $(compgen -e); do
     [[ $name == TB_* ]] && ! settings_is_exempt "$name" || continue
     case $name in
-      TB_INSTANCE | TB_RUN_DIR | TB_RESTARTS | TB_LOG_DIR) fail "$name is the launcher's own to set" "Unset it." ;;
+      TB_INSTANCE | TB_RUN_DIR | TB_RESTARTS | TB_LOG_DIR | TB_FAULTS_DIR) fail "$name is the launcher's own to set" "Unset it." ;;
     esac
     if ! grep -qxF "$name" <<<"$known"; then
       nearest=$(settings_nearest "$name" <<<"$known")

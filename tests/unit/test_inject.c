@@ -13,7 +13,8 @@
 static char place[64];
 static struct loop *loop;
 
-static const struct inject_options who = {.run_dir = place, .actor = "simfill", .instance = "2", .az = "nl-1b"};
+static const struct inject_options options = {.place = place,
+                                              .who = {.actor = "simfill", .instance = "2", .az = "nl-1b"}};
 
 static void set_up(void)
 {
@@ -95,12 +96,18 @@ START_TEST(a_record_is_read_field_by_field)
     ck_assert_str_eq(record.target, "simfill/1");
     ck_assert_str_eq(record.link, "orders-stage");
     ck_assert(record.probability == 0.25);
+    ck_assert_int_eq(record.what, INJECT_DELAY);
     ck_assert_int_eq(record.ms, 20);
     ck_assert_int_eq(record.jitter_ms, 5);
     ck_assert_int_eq(record.from_us, 100);
     ck_assert_int_eq(record.until_us, 200);
     ck_assert_int_eq(inject_parse("x", "drop * * - - - 1 2 -", &record, &err), 0);
     ck_assert(record.probability == 1);
+    ck_assert_int_eq(inject_parse("x", "stop postgres - - - - 1 2 -", &record, &err), 0);
+    ck_assert_int_eq(record.what, INJECT_STOP);
+    ck_assert(!inject_is_in_force(&record, 0) && inject_is_in_force(&record, 1) && !inject_is_in_force(&record, 2));
+    ck_assert_int_eq(inject_parse("x", "of-a-later-version * - - 7 - 1 2 -", &record, &err), 0);
+    ck_assert_int_eq(record.what, INJECT_UNKNOWN);
 }
 END_TEST
 
@@ -145,7 +152,7 @@ START_TEST(a_target_is_all_an_actor_an_instance_or_a_zone)
     for (size_t i = 0; i < TB_ARRAY_SIZE(cases); i++) {
         struct inject_record record = {0};
         tb_copy_text(record.target, sizeof record.target, cases[i].target);
-        ck_assert_msg(inject_is_for(&record, &who) == cases[i].ours, "%s", cases[i].target);
+        ck_assert_msg(inject_is_for(&record, &options.who) == cases[i].ours, "%s", cases[i].target);
     }
 }
 END_TEST
@@ -153,7 +160,7 @@ END_TEST
 START_TEST(without_records_nothing_happens)
 {
     ck_assert(!inject_active);
-    inject_start(loop, &who);
+    inject_start(loop, &options);
     look();
     ck_assert(!inject_active);
     struct inject_verdict verdict = inject_message("orders-stage");
@@ -164,7 +171,7 @@ END_TEST
 
 START_TEST(faults_come_and_go_with_their_records)
 {
-    inject_start(loop, &who);
+    inject_start(loop, &options);
     put_fault("a", "drop * orders-stage 1 - -", 60);
     put_fault("b", "duplicate simfill executions-feed 1 - -", 60);
     put_fault("c", "delay az:nl-1b * 1 30 10", 60);
@@ -190,7 +197,7 @@ END_TEST
 
 START_TEST(a_fault_ends_by_itself_although_its_record_stays)
 {
-    inject_start(loop, &who);
+    inject_start(loop, &options);
     put_fault("a", "drop * * 1 - -", 0.3);
     look();
     ck_assert(inject_message("orders-stage").drop);
@@ -204,7 +211,7 @@ END_TEST
 START_TEST(a_probability_is_kept_roughly)
 {
     int dropped = 0;
-    inject_start(loop, &who);
+    inject_start(loop, &options);
     put_fault("a", "drop * * 0.3 - -", 60);
     look();
     for (int i = 0; i < 10000; i++)
@@ -216,7 +223,7 @@ END_TEST
 
 START_TEST(what_is_not_for_us_or_not_understood_is_passed_over)
 {
-    inject_start(loop, &who);
+    inject_start(loop, &options);
     put_fault("a", "drop balance * 1 - -", 60);
     put("b", "nonsense");
     put_fault("c", "stop simfill - - - -", 60);
