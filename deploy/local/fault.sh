@@ -5,6 +5,7 @@
 # time is up, whoever began it and whatever became of them.
 
 FAULT_SECONDS_MAX=3600
+FAULT_RECORDS_MAX=32 # as many as each actor reads (INJECT_RULES_MAX)
 FAULT_LINKS=(orders-command orders-stage orders-feed executions-feed outbox-stage balances-feed balance-command persona-command
   reconciler-command ops-feed ops-feed-reconciler)
 
@@ -29,8 +30,8 @@ fault_services() {
 
 # fault_end ID: the record leaves; it is kept aside for a while, for whoever tells of it (the reconciler).
 fault_end() {
-  mv -- "$RUN_DIR/faults/$1" "$RUN_DIR/faults-ended/$1" 2>/dev/null || true
-  find "$RUN_DIR/faults-ended" -type f -mmin +2 -delete 2>/dev/null || true
+  as_service mv -- "$RUN_DIR/faults/$1" "$RUN_DIR/faults-ended/$1" 2>/dev/null || true
+  as_service find "$RUN_DIR/faults-ended" -type f -mmin +2 -delete 2>/dev/null || true
 }
 
 # Effect: FAULT_HELD and FAULT_PAUSED become what the records want; those whose time is up leave; a kill strikes once.
@@ -102,6 +103,64 @@ fault_tick() {
   done
 }
 
+# ---- the records, in RUN_DIR; for containers these functions run where their records are (compose.sh) ----
+
+# fault_records FUNCTION ARGUMENT…
+fault_records() {
+  "$@"
+}
+
+# Effect: those whose time is up leave. (The service "faults" does it ten times a second; here for where there is none.)
+fault_record_tidy() {
+  local file kind target link probability ms jitter from until rest now
+  now_us now
+  for file in "$RUN_DIR"/faults/*; do
+    [[ -f $file ]] && read -r kind target link probability ms jitter from until rest <"$file" || continue
+    [[ $until =~ ^[0-9]+$ ]] && ((now < until)) || fault_end "${file##*/}"
+  done
+}
+
+# fault_record_write KIND TARGET LINK PROBABILITY MS JITTER SECONDS POINT: a new record, there as a whole or not at all. Prints its id.
+fault_record_write() {
+  local now until id present
+  fault_record_tidy
+  present=("$RUN_DIR"/faults/*)
+  ((${#present[@]} < FAULT_RECORDS_MAX)) || fail "$FAULT_RECORDS_MAX faults are in force, and no actor looks at more" "End some: ./tulip fault clear"
+  now_us now
+  until=$(awk -v now="$now" -v s="$7" 'BEGIN { printf "%.0f", now + s * 1000000 }')
+  id=$1-$(printf '%04x%04x' $((RANDOM)) $((RANDOM)))
+  # shellcheck disable=SC2016 # for the inner shell
+  as_service sh -c 'printf "%s\n" "$3" >"$1/.$2" && mv -- "$1/.$2" "$1/$2"' write "$RUN_DIR/faults" "$id" "$1 $2 $3 $4 $5 $6 $now $until $8" &&
+    say "$id"
+}
+
+# The faults in force, a line each.
+fault_record_list() {
+  local file kind target link probability ms jitter from until rest now found=no
+  now_us now
+  for file in "$RUN_DIR"/faults/*; do
+    [[ -f $file ]] && read -r kind target link probability ms jitter from until rest <"$file" && ((now < until)) || continue
+    [[ $found == yes ]] || printf '%-16s %-10s %-14s %-20s %-6s %6s %7s %-28s %9s\n' ID KIND TARGET LINK CHANCE MS JITTER POINT 'ENDS IN'
+    found=yes
+    printf '%-16s %-10s %-14s %-20s %-6s %6s %7s %-28s %8ss\n' "${file##*/}" "$kind" "$target" "$link" "$probability" "$ms" "$jitter" "$rest" \
+      "$(((until - now) / 1000000))"
+  done
+  [[ $found == yes ]] || say "no fault is in force"
+}
+
+# fault_record_clear ID: one leaves, or all (ID ""). Prints how many it were.
+fault_record_clear() {
+  local file id cleared=0
+  fault_record_tidy
+  for file in "$RUN_DIR"/faults/*; do
+    id=${file##*/}
+    [[ -f $file && (-z $1 || $id == "$1") ]] || continue
+    as_service mv -- "$file" "$RUN_DIR/faults-ended/$id" 2>/dev/null || continue # it ended by itself just now
+    cleared=$((cleared + 1))
+  done
+  say "$cleared"
+}
+
 # ---- what the command does ----
 
 fault_must_be_enabled() {
@@ -145,46 +204,31 @@ fault_target() {
   printf '%s\n' "$target"
 }
 
-# fault_write KIND TARGET LINK PROBABILITY MS JITTER SECONDS POINT: a new record, there as a whole or not at all. FAULT_ID names it.
+# fault_write KIND TARGET LINK PROBABILITY MS JITTER SECONDS POINT: a new record. FAULT_ID names it.
 fault_write() {
-  local now until
-  now_us now
-  until=$(awk -v now="$now" -v s="$7" 'BEGIN { printf "%.0f", now + s * 1000000 }')
-  FAULT_ID=$1-$(printf '%04x%04x' $((RANDOM)) $((RANDOM)))
-  as_service sh -c 'printf "%s\n" "$3" >"$1/.$2" && mv -- "$1/.$2" "$1/$2"' write "$RUN_DIR/faults" "$FAULT_ID" \
-    "$1 $2 $3 $4 $5 $6 $now $until $8"
+  FAULT_ID=$(fault_records fault_record_write "$@")
 }
 
 fault_is_gone() {
   [[ ! -e $RUN_DIR/faults/$1 ]]
 }
 
-# fault_table: the faults in force, a line each.
 fault_list() {
-  local file kind target link probability ms jitter from until rest now found=no
-  now_us now
-  for file in "$RUN_DIR"/faults/*; do
-    [[ -f $file ]] && read -r kind target link probability ms jitter from until rest <"$file" || continue
-    [[ $found == yes ]] || printf '%-16s %-10s %-14s %-20s %-6s %6s %7s %-28s %9s\n' ID KIND TARGET LINK CHANCE MS JITTER POINT 'ENDS IN'
-    found=yes
-    printf '%-16s %-10s %-14s %-20s %-6s %6s %7s %-28s %8ss\n' "${file##*/}" "$kind" "$target" "$link" "$probability" "$ms" "$jitter" "$rest" \
-      "$(((until - now) / 1000000))"
-  done
-  [[ $found == yes ]] || say "no fault is in force"
+  fault_records fault_record_list
 }
 
 # fault_clear [ID]: ends one, or all: the kill switch. Works also when the service that ends them is dead.
 fault_clear() {
-  local file id cleared=0
-  for file in "$RUN_DIR"/faults/*; do
-    id=${file##*/}
-    [[ -f $file && (-z ${1-} || $id == "$1") ]] || continue
-    as_service mv -- "$file" "$RUN_DIR/faults-ended/$id" 2>/dev/null || continue # it ended by itself just now
-    cleared=$((cleared + 1))
-  done
+  local cleared
+  cleared=$(fault_records fault_record_clear "${1-}")
   ((cleared > 0)) || [[ -z ${1-} ]] || fail "there is no fault $1" "./tulip fault list shows those in force."
-  wait_for 2 faults_are_undone || as_service "$TULIP_HOME/deploy/local/run-faults" "$DATA" once
+  fault_settle
   say "$cleared ended"
+}
+
+# Effect: waits until nothing is held down any more that no record wants so.
+fault_settle() {
+  wait_for 2 faults_are_undone || as_service "$TULIP_HOME/deploy/local/run-faults" "$DATA" once
 }
 
 # Whether no service is held down or paused that no record wants so.
@@ -223,6 +267,7 @@ fault_command() {
     db-slow) fault_takes for ms && target=$(fault_target "${2:-*}" no) ;;
     cpu) fault_takes for ms && target=$(fault_target "${2:-*}" no) ;;
     crash)
+      [[ $OPT_COMPOSE == no ]] || wrong_usage "the images are built without the named moments of crash: it is for local instances"
       fault_takes for passage
       [[ ${2-} =~ ^([a-z]+)\.(before|after)_(commit|send)$ ]] || wrong_usage "crash takes a fault point, like sequencer.before_commit"
       target=$(fault_target "${BASH_REMATCH[1]}" yes)

@@ -12,15 +12,20 @@ http_url() {
   printf 'http://%s:%s\n' "$host" "${PORT:-$(settings_get TB_PORT 8080)}"
 }
 
+# http_get PATH [OPTION…]: asks the gateway.
+http_get() {
+  curl -s -m 2 --noproxy '*' "${@:2}" "$(http_url)$1"
+}
+
 health_is_ready() {
-  [[ $(curl -s -m 2 --noproxy '*' -o /dev/null -w '%{http_code}' "$(http_url)/health/ready") == 200 ]]
+  [[ $(http_get /health/ready -o /dev/null -w '%{http_code}') == 200 ]]
 }
 
 # Effect: HEALTH_CODE becomes the code of /health/ready, 000 when there is no answer; HEALTH_STATES what it says of each actor.
 health_ask() {
   local answer title state
   HEALTH_CODE=000 HEALTH_STATES=()
-  answer=$(curl -s -m 2 --noproxy '*' -w '\n%{http_code}' "$(http_url)/health/ready") || return 0
+  answer=$(http_get /health/ready -w '\n%{http_code}') || return 0
   HEALTH_CODE=${answer##*$'\n'}
   while read -r title state; do
     HEALTH_STATES[$title]=$state

@@ -51,6 +51,7 @@ load() {
     number=$((number + 1)) key=load-$worker-$number
     until answer=$(post "$key") && [[ ${answer##*$'\n'} == 20[01] ]]; do
       printf '%s %s %s\n' "$EPOCHREALTIME" "$key" "${answer##*$'\n'}" >>"$SCRATCH/refused-$worker"
+      [[ ! -e $SCRATCH/stop ]] || return 0
       sleep 0.05
     done
     printf '%s %s %s\n' "$EPOCHREALTIME" "$key" "$(id_of "$answer")" >>"$SCRATCH/acknowledged-$worker"
@@ -58,12 +59,14 @@ load() {
   done
 }
 
+# Two workers, whose numbers, and so whose keys, no load before has had.
 load_start() {
-  local worker
+  local _
   rm -f "$SCRATCH/stop"
-  for worker in 1 2; do
-    : >>"$SCRATCH/refused-$worker"
-    load "$worker" &
+  for _ in 1 2; do
+    WORKERS=$((WORKERS + 1))
+    : >>"$SCRATCH/refused-$WORKERS"
+    load "$WORKERS" &
     LOADERS+=($!)
   done
 }
@@ -121,4 +124,14 @@ logs_say() {
     docker logs "$(container "$name")" 2>&1 | grep -qF -- "$text" && return 0
   done
   return 1
+}
+
+# fault ARGUMENT…: ./tulip fault --compose, of this project.
+fault() {
+  COMPOSE_PROJECT_NAME=$PROJECT ./tulip fault --compose "$@" >>"$SCRATCH/fault.log" 2>&1
+}
+
+# ops_events TYPE KIND: how many of the ops stream's events of this type are about a fault of this kind.
+ops_events() {
+  ask "$URL/api/events?stream=ops&limit=1000&type=$1" | jq --arg kind "$2" '[.items[] | select(.payload.kind == $kind)] | length'
 }
