@@ -229,11 +229,8 @@ a_stop_holds_a_leader_down() {
 
 # Whoever began it is gone; it is the time that ends it.
 a_zone_is_lost_and_comes_back_by_itself() {
-  wait_for 60 pairs_are_whole && fault az nl-1a --for 6 && wait_for 60 pairs_are_broken && orders_flow && wait_for 60 pairs_are_whole
-}
-
-pairs_are_broken() {
-  ! pairs_are_whole
+  fault az nl-1a --for 3 && wait_for 60 all_are_told FaultEnded az && logs_say balance-1 "held down" && logs_say gateway-1 "held down" && orders_flow &&
+    wait_for 60 pairs_are_whole
 }
 
 # A leader sleeps past its lease, the database is slow, messages get lost and late; fault clear ends it.
