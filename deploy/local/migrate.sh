@@ -56,6 +56,17 @@ END
   printf '\\endif\nRESET password_encryption;\n'
 }
 
+# The psql script that takes the lock, up to ten minutes long. It tries and sleeps in statements that end: one that waited for the lock would keep
+# its snapshot, which an index that is made beside it (before.sql) would wait for in turn.
+migrate_lock() {
+  local try
+  printf '%s\n' 'SELECT pg_try_advisory_lock(1953067120, 1) AS mine \gset'
+  for ((try = 0; try < 1200; try++)); do
+    printf '%s\n' '\if :mine' '\else' 'SELECT pg_sleep(0.5) \gset' 'SELECT pg_try_advisory_lock(1953067120, 1) AS mine \gset' '\endif'
+  done
+  printf '%s\n' '\if :mine' '\else' "DO \$\$ BEGIN RAISE EXCEPTION 'another launcher has been migrating this database for ten minutes'; END \$\$;" '\endif'
+}
+
 # The psql script of all of it.
 migrate_script() {
   local region=$1 folder number last=0
@@ -67,7 +78,7 @@ migrate_script() {
 \\pset tuples_only on
 SET client_min_messages = warning;
 SET lock_timeout = '60s';
-SELECT pg_advisory_lock(1953067120, 1) \\gset
+$(migrate_lock)
 BEGIN;
 \\i $(sql_literal "$TULIP_HOME/sql/roles.sql")
 COMMIT;
