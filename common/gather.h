@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum {
-    GATHER_US = 40000,     /* from the beginning of one batch to the next */
+    GATHER_US = 20000,     /* from the beginning of one batch to the next */
     GATHER_LOAD_ROWS = 16, /* a batch of fewer rows is no load */
     GATHER_ROWS = 1024,    /* so many are a full batch */
 };
